@@ -1,0 +1,332 @@
+//! What a probe saw. Facts only: nothing here says whether they are good or bad.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::target::host_and_port;
+
+/// Everything that one attempt at a target showed, from one vantage.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    /// What was done, in order, with its time.
+    pub phases: Vec<Phase>,
+    /// The addresses that the host resolved to, in the order in which they were tried.
+    pub addresses: Vec<IpAddr>,
+    /// Who resolved them: `address`, `hosts file`, `DNS server 127.0.0.11`, `system resolver`.
+    pub resolver: Option<String>,
+    /// The address of the connection that was made.
+    pub connected: Option<IpAddr>,
+    /// How far the attempt came.
+    pub depth: Depth,
+    /// What the peer said about itself.
+    pub peer: Option<Peer>,
+    /// The addresses that the peer handed out, each tried from the same vantage.
+    pub redirects: Vec<Redirect>,
+    /// How it failed, where it failed.
+    pub failure: Option<Failure>,
+    /// Why more should have been looked at and could not be: the verdict is inconclusive.
+    pub unlooked: Option<String>,
+    /// What the reader should know of how far was looked ("no permission to read broker settings"). Never a failure.
+    pub notes: Vec<String>,
+}
+
+impl Observation {
+    /// The time of all phases, in microseconds.
+    #[must_use]
+    pub fn micros(&self) -> u64 {
+        self.phases.iter().map(|phase| phase.micros).sum()
+    }
+
+    /// An observation that could not be made.
+    #[must_use]
+    pub fn unlooked(reason: impl Into<String>) -> Self {
+        Self { unlooked: Some(reason.into()), ..Self::default() }
+    }
+}
+
+/// One step of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phase {
+    /// Which step.
+    pub name: PhaseName,
+    /// How long it took, in microseconds.
+    pub micros: u64,
+    /// Whether it did what it was for.
+    pub ok: bool,
+}
+
+/// The steps of an attempt, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PhaseName {
+    /// From the host's name to addresses.
+    Resolve,
+    /// TCP's handshake.
+    Connect,
+    /// TLS's handshake.
+    Tls,
+    /// The protocol's greeting.
+    Handshake,
+    /// Credentials.
+    Login,
+    /// The first question that a client asks.
+    Request,
+}
+
+/// How far an attempt came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Depth {
+    /// Not even a name was resolved.
+    #[default]
+    Nothing,
+    /// The name has addresses.
+    Resolved,
+    /// A TCP connection was made.
+    Connected,
+    /// The peer spoke the protocol.
+    Answered,
+    /// The client's credentials were accepted.
+    LoggedIn,
+    /// A record was produced and consumed, or the like.
+    RoundTrip,
+}
+
+/// How an attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The step that failed.
+    pub phase: PhaseName,
+    /// In which way.
+    pub kind: FailureKind,
+    /// The peer's or the system's own words, one line, safe to print.
+    pub detail: String,
+}
+
+/// The ways to fail that rules tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// A resolver answered that the name does not exist, or has no address.
+    NameNotFound,
+    /// No resolver gave an answer.
+    ResolverFailed,
+    /// Nothing listens there.
+    Refused,
+    /// No answer to the connection request in time.
+    TimedOut,
+    /// No route to the address.
+    Unreachable,
+    /// The connection was made, then reset.
+    Reset,
+    /// The connection was made, then closed without an answer.
+    Closed,
+    /// The connection was made, and nothing was said until the deadline.
+    Silent,
+    /// Something else answered.
+    WrongProtocol,
+    /// The peer wants TLS where none was spoken.
+    TlsExpected,
+    /// TLS could not be agreed on.
+    TlsFailed,
+    /// The certificate is for other names.
+    CertificateName,
+    /// The peer wants credentials and the client has none.
+    AuthenticationRequired,
+    /// The peer refused the client's credentials.
+    AuthenticationFailed,
+    /// Redis' protected mode.
+    ProtectedMode,
+    /// All connections of the server are in use.
+    TooManyConnections,
+    /// The named database does not exist.
+    UnknownDatabase,
+    /// The server accepts no one from this address.
+    HostNotAllowed,
+    /// The server has blocked this address.
+    HostBlocked,
+    /// The server cannot do its work: loading, read-only, out of memory.
+    ServerRefuses,
+    /// An HTTP status that means failure.
+    HttpStatus,
+    /// Something of the same protocol answered, but not the one that was meant.
+    WrongIdentity,
+    /// A produced record did not come back.
+    RoundTrip,
+}
+
+/// An address that a peer handed out, and what was seen there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redirect {
+    /// Who is meant to be there: `broker 1`.
+    pub name: String,
+    /// The broker's id, where it has one.
+    pub id: Option<i32>,
+    /// Host as advertised.
+    pub host: String,
+    /// Port as advertised.
+    pub port: u16,
+    /// What was seen there.
+    pub observation: Observation,
+}
+
+impl Redirect {
+    /// `host:port` as advertised.
+    #[must_use]
+    pub fn address(&self) -> String {
+        host_and_port(&self.host, self.port)
+    }
+}
+
+/// What a peer said about itself. Strings are bounded and safe to print.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "protocol", rename_all = "kebab-case")]
+pub enum Peer {
+    /// A Kafka broker (or controller).
+    Kafka(KafkaPeer),
+    /// A MySQL or MariaDB server.
+    Mysql(MysqlPeer),
+    /// A server that speaks Redis' protocol.
+    Redis(RedisPeer),
+    /// An HTTP server.
+    Http(HttpPeer),
+    /// Anything that said something unasked.
+    Tcp {
+        /// The first bytes, made printable.
+        banner: Option<String>,
+    },
+}
+
+/// What a Kafka broker said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KafkaPeer {
+    /// The cluster's id, from Metadata.
+    pub cluster_id: Option<String>,
+    /// The brokers as this listener advertises them: id, host, port.
+    pub brokers: Vec<(i32, String, u16)>,
+    /// A range of releases that offers these API versions, such as `3.9 or later`.
+    pub release: Option<String>,
+    /// Whether it is a controller listener: it offers no Metadata.
+    pub controller: bool,
+    /// Whether the broker confirmed its own id (DescribeConfigs); `None` where it was not asked or did not permit it.
+    pub identified: Option<bool>,
+}
+
+/// What a MySQL or MariaDB server said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MysqlPeer {
+    /// `MySQL` or `MariaDB`.
+    pub product: String,
+    /// As the greeting gives it.
+    pub version: String,
+    /// The default authentication plugin of the greeting, where it was read.
+    pub plugin: Option<String>,
+    /// Whether TLS is offered, where it was read.
+    pub tls: Option<bool>,
+    /// The server's limit of connections and how many are in use, where a login allowed to ask.
+    pub connections: Option<(u32, u32)>,
+}
+
+/// What a Redis server said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RedisPeer {
+    /// `Redis`, `Valkey`, …
+    pub product: String,
+    /// Where it may be asked.
+    pub version: Option<String>,
+    /// `master` or `slave`, in the server's own word.
+    pub role: Option<String>,
+    /// Connected clients and their limit.
+    pub clients: Option<(u64, u64)>,
+    /// Used memory and its limit in bytes; 0 is no limit.
+    pub memory: Option<(u64, u64)>,
+}
+
+/// What an HTTP server said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpPeer {
+    /// The status code.
+    pub status: u16,
+    /// The `Server` header.
+    pub server: Option<String>,
+    /// The `Location` header, of a redirection.
+    pub location: Option<String>,
+    /// The start of the body, where the status means failure.
+    pub body: Option<String>,
+}
+
+impl Peer {
+    /// One line for people.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        match self {
+            Self::Kafka(kafka) => kafka.summary(),
+            Self::Mysql(mysql) => {
+                let free = mysql.connections.map(|(limit, used)| format!(", {used} of {limit} connections in use"));
+                format!("{} {}{}", mysql.product, mysql.version, free.unwrap_or_default())
+            }
+            Self::Redis(redis) => match &redis.version {
+                Some(version) => format!("{} {version}", redis.product),
+                None => redis.product.clone(),
+            },
+            Self::Http(http) => match &http.server {
+                Some(server) => format!("HTTP {}, {server}", http.status),
+                None => format!("HTTP {}", http.status),
+            },
+            Self::Tcp { banner: Some(banner) } => format!("said {banner:?}"),
+            Self::Tcp { banner: None } => "open".into(),
+        }
+    }
+}
+
+impl KafkaPeer {
+    fn summary(&self) -> String {
+        if self.controller {
+            return "Apache Kafka controller listener".into();
+        }
+        let mut parts = vec![match &self.release {
+            Some(release) => format!("Apache Kafka {release}"),
+            None => "Apache Kafka".into(),
+        }];
+        parts.extend(self.cluster_id.iter().map(|id| format!("cluster {id}")));
+        match self.brokers.len() {
+            0 => {}
+            1 => parts.push("1 broker".into()),
+            n => parts.push(format!("{n} brokers")),
+        }
+        parts.join(", ")
+    }
+}
+
+/// A socket that listens, as `/proc/net/tcp` of its namespace shows it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Listener {
+    /// The address that it is bound to; unspecified for all.
+    pub address: IpAddr,
+    /// TCP port.
+    pub port: u16,
+}
+
+/// A fact that may not have been looked at. A missing fact is never read as absence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fact<T> {
+    /// It was looked at, and this is it.
+    Present(T),
+    /// It was looked at, and there is none.
+    Absent,
+    /// It was not looked at, for this reason.
+    NotLooked(String),
+}
+
+impl<T> Fact<T> {
+    /// The fact, where it was looked at and is there.
+    #[must_use]
+    pub const fn present(&self) -> Option<&T> {
+        match self {
+            Self::Present(value) => Some(value),
+            Self::Absent | Self::NotLooked(_) => None,
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The checks that will run, as plain data: who looks at what, why, and whether it can be looked at at all.
+
+use std::fmt;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use crate::target::Target;
+
+/// A place to look from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Vantage {
+    /// Where crosscheck runs.
+    Host,
+    /// Inside a container.
+    Container {
+        /// The Compose service.
+        service: String,
+        /// The number of the replica, where the service has several.
+        replica: Option<u32>,
+        /// The engine's id.
+        id: String,
+    },
+    /// A fresh container on a network.
+    Network {
+        /// As the user named it.
+        name: String,
+        /// The engine's id.
+        id: String,
+    },
+}
+
+impl Vantage {
+    /// The vantage's name without the replica: its part of a check's identity.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        match self {
+            Self::Host => "host".into(),
+            Self::Container { service, .. } => service.clone(),
+            Self::Network { name, .. } => format!("network:{name}"),
+        }
+    }
+
+    /// The engine's id of the container that it looks from, if it is one.
+    #[must_use]
+    pub fn container(&self) -> Option<&str> {
+        match self {
+            Self::Container { id, .. } => Some(id),
+            Self::Host | Self::Network { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Vantage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Container { service, replica: Some(number), .. } => write!(f, "{service}#{number}"),
+            _ => f.write_str(&self.identity()),
+        }
+    }
+}
+
+/// What says that a connection must work.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Origin {
+    /// What kind of place it is.
+    pub kind: OriginKind,
+    /// The variable's name, the published port, the option.
+    pub name: String,
+    /// What stands there, without secrets.
+    pub value: Option<String>,
+}
+
+/// Where a connection can come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OriginKind {
+    /// An environment variable of the client.
+    Environment,
+    /// A published port.
+    Published,
+    /// `--expect`, or `try`.
+    Declared,
+}
+
+/// What is expected of a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expectation {
+    /// The target answers as a client needs it.
+    #[default]
+    Answers,
+    /// No connection can be made.
+    Closed,
+}
+
+/// A published port that a check looks at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// The engine's id of the container that publishes it.
+    pub container: String,
+    /// The service.
+    pub service: String,
+    /// The port in the container.
+    pub container_port: u16,
+}
+
+/// A client's own credentials. Never written to any output, log or record.
+#[derive(Clone, Debug, Default)]
+pub struct Credentials {
+    /// Empty means the protocol's default user.
+    pub user: String,
+    /// The password, if the client has one.
+    pub password: Option<SecretString>,
+}
+
+/// Whether a check can be looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Readiness {
+    /// It can.
+    #[default]
+    Ready,
+    /// There is nothing to look at, for this reason.
+    Skip(String),
+    /// It should be looked at and cannot be, for this reason.
+    Cannot(String),
+}
+
+/// A connection, and what is expected of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Check {
+    /// Known from run to run: service vantage, address as written, database, expectation.
+    pub id: String,
+    /// From where.
+    pub from: Vantage,
+    /// To where.
+    pub target: Target,
+    /// What says that it must work, best first; never empty.
+    pub origins: Vec<Origin>,
+    /// What is expected.
+    #[serde(default)]
+    pub expect: Expectation,
+    /// The published port behind the target, where it is one.
+    #[serde(default)]
+    pub published: Option<Published>,
+    /// Whether it can be looked at.
+    #[serde(default)]
+    pub readiness: Readiness,
+    /// What the client's settings say of how it connects (`security-protocol: SASL_PLAINTEXT`, `useSSL: false`).
+    #[serde(default)]
+    pub settings: Vec<(String, String)>,
+    /// The client's credentials for it.
+    #[serde(skip)]
+    pub credentials: Option<Credentials>,
+}
+
+impl Check {
+    /// A setting of the client, by name.
+    #[must_use]
+    pub fn setting(&self, name: &str) -> Option<&str> {
+        self.settings.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}

@@ -1,0 +1,11 @@
+//! stub
+use super::{Attempt, Stop};
+use crate::target::Target;
+
+/// Looks at the target.
+///
+/// # Errors
+/// [`Stop`] when a step failed.
+pub async fn look(_attempt: &mut Attempt, _target: &Target) -> Result<(), Stop> {
+    unimplemented!()
+}

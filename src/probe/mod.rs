@@ -1,0 +1,202 @@
+//! Tries a connection and says what it saw. Knows nothing of Docker or of rules, and judges nothing.
+//!
+//! One attempt, the caller's deadline, time by phase, every read bounded. One file per protocol;
+//! each has one function, `look`, that fills the [`Attempt`] it is given.
+
+pub mod dns;
+pub mod http;
+pub mod kafka;
+pub mod kafka_round_trip;
+pub mod mysql;
+pub mod redis;
+pub mod serve;
+pub mod sockets;
+pub mod tcp;
+pub mod tls;
+pub mod wire;
+
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+
+use crate::observation::{Depth, Failure, FailureKind, Observation, Phase, PhaseName};
+use crate::plan::Credentials;
+use crate::target::{Protocol, Target};
+use crate::text;
+
+/// What to look at, and how far.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// To where.
+    pub target: Target,
+    /// The time for everything, redirects included.
+    pub timeout: Duration,
+    /// The client's credentials, where they may be used towards this target.
+    pub credentials: Option<Credentials>,
+    /// How far to go.
+    pub options: Options,
+}
+
+/// How far a probe goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Options {
+    /// Whether a proxy may have accepted the connection for the server, so that TCP alone proves nothing.
+    pub proxied: bool,
+    /// Kafka: produce and consume one record in a topic of our own.
+    pub round_trip: bool,
+    /// Resolve names as the system does, not by our own reading of `/etc/hosts` and `/etc/resolv.conf`.
+    pub system_resolver: bool,
+    /// Stop at the TCP connection, whatever the protocol: the question is only whether it can be made.
+    pub connect_only: bool,
+}
+
+/// An attempt under way: the observation so far, and the time that is left.
+#[derive(Debug)]
+pub struct Attempt {
+    /// What was seen so far.
+    pub observation: Observation,
+    /// When it must be over.
+    pub deadline: Instant,
+    /// How far to go.
+    pub options: Options,
+}
+
+/// An attempt is over early; its observation holds the failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stop;
+
+/// What went wrong in a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// In which way.
+    pub kind: FailureKind,
+    /// In the peer's or the system's words; made printable and bounded when it is recorded.
+    pub detail: String,
+}
+
+impl Fault {
+    /// A fault of this kind, with the peer's or the system's words.
+    pub fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into() }
+    }
+
+    /// What a system error on a connection that already stands means.
+    #[must_use]
+    pub fn from_io(error: &std::io::Error) -> Self {
+        use std::io::ErrorKind as Io;
+        let kind = match error.kind() {
+            Io::ConnectionRefused => FailureKind::Refused,
+            Io::TimedOut => FailureKind::TimedOut,
+            Io::HostUnreachable | Io::NetworkUnreachable | Io::NetworkDown | Io::AddrNotAvailable => {
+                FailureKind::Unreachable
+            }
+            Io::UnexpectedEof => FailureKind::Closed,
+            Io::InvalidData => FailureKind::WrongProtocol,
+            // A connection that fails in any other way while it stands was ended by the other side.
+            _ => FailureKind::Reset,
+        };
+        Self::new(kind, text::io_error(error))
+    }
+}
+
+impl Attempt {
+    /// An attempt that must be over at `deadline`.
+    #[must_use]
+    pub fn new(deadline: Instant, options: Options) -> Self {
+        Self { observation: Observation::default(), deadline, options }
+    }
+
+    /// Runs one step, times it, and records how it ended; the deadline ends it too.
+    ///
+    /// # Errors
+    /// [`Stop`] when the step failed or ran out of time: the failure is in the observation.
+    pub async fn step<T>(&mut self, name: PhaseName, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Stop> {
+        let started = Instant::now();
+        let result = timeout_at(self.deadline, work).await.unwrap_or_else(|_| {
+            let (kind, what) = match name {
+                PhaseName::Resolve => (FailureKind::ResolverFailed, "no resolver answered"),
+                PhaseName::Connect => (FailureKind::TimedOut, "no answer"),
+                _ => (FailureKind::Silent, "connected, then no answer"),
+            };
+            Err(Fault::new(kind, format!("{what} within {}", text::millis(started.elapsed()))))
+        });
+        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.observation.phases.push(Phase { name, micros, ok: result.is_ok() });
+        result.map_err(|fault| self.fail(name, fault))
+    }
+
+    /// Records a failure that a step did not end with.
+    pub fn fail(&mut self, phase: PhaseName, fault: Fault) -> Stop {
+        self.observation.failure = Some(Failure { phase, kind: fault.kind, detail: text::line(&fault.detail, 300) });
+        Stop
+    }
+
+    /// Notes how deep the attempt came.
+    pub fn reached(&mut self, depth: Depth) {
+        self.observation.depth = self.observation.depth.max(depth);
+    }
+
+    /// Resolves the host and connects to the first of its addresses that answers.
+    ///
+    /// # Errors
+    /// [`Stop`] when the name has no address or none of them answers.
+    pub async fn connect(&mut self, target: &Target) -> Result<TcpStream, Stop> {
+        let system = self.options.system_resolver;
+        let found = self.step(PhaseName::Resolve, dns::resolve(&target.host, system)).await?;
+        self.observation.addresses.clone_from(&found.addresses);
+        self.observation.resolver = Some(found.resolver);
+        self.reached(Depth::Resolved);
+        let deadline = self.deadline;
+        let (stream, address) =
+            self.step(PhaseName::Connect, connect_any(&found.addresses, target.port, deadline)).await?;
+        self.observation.connected = Some(address);
+        self.reached(Depth::Connected);
+        Ok(stream)
+    }
+}
+
+/// Tries the addresses in order; each gets an equal share of the time that is left, so that one black hole does not
+/// hide an address that works.
+async fn connect_any(addresses: &[IpAddr], port: u16, deadline: Instant) -> Result<(TcpStream, IpAddr), Fault> {
+    let mut last = Fault::new(FailureKind::NameNotFound, "no address");
+    for (index, &address) in addresses.iter().enumerate() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let share = left / u32::try_from(addresses.len() - index).unwrap_or(1);
+        match tokio::time::timeout(share, TcpStream::connect(SocketAddr::new(address, port))).await {
+            Ok(Ok(stream)) => {
+                // A probe writes little and waits for the answer: never wait to fill a packet.
+                let _ = stream.set_nodelay(true);
+                return Ok((stream, address));
+            }
+            Ok(Err(error)) => last = Fault::from_io(&error),
+            Err(_) => {
+                last = Fault::new(
+                    FailureKind::TimedOut,
+                    format!("no answer from {address} within {}", text::millis(share)),
+                )
+            }
+        }
+    }
+    Err(last)
+}
+
+/// Looks at a target once.
+pub async fn look(request: &Request) -> Observation {
+    let mut attempt = Attempt::new(Instant::now() + request.timeout, request.options);
+    let target = &request.target;
+    // A stop is recorded in the observation already.
+    let _ = match target.protocol {
+        _ if request.options.connect_only => tcp::look(&mut attempt, target).await,
+        Protocol::Tcp => tcp::look(&mut attempt, target).await,
+        Protocol::Http | Protocol::Https => http::look(&mut attempt, target).await,
+        Protocol::Kafka => kafka::look(&mut attempt, target).await,
+        Protocol::Mysql => mysql::look(&mut attempt, target, request.credentials.as_ref()).await,
+        Protocol::Redis => redis::look(&mut attempt, target, request.credentials.as_ref()).await,
+    };
+    attempt.observation
+}

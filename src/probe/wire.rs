@@ -1,0 +1,111 @@
+//! What crosscheck and its probes say to each other: one JSON value a line, on the probe's stdin and stdout.
+//!
+//! The probe ends when its stdin ends, so that nothing of ours outlives the run that started it.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use super::{Options, Request};
+use crate::observation::{Fact, Listener, Observation};
+use crate::plan::Credentials;
+use crate::target::Target;
+
+/// The version of this protocol. A probe of another version is refused.
+pub const VERSION: u32 = 1;
+
+/// The longest line that either side reads, in bytes.
+pub const LONGEST_LINE: usize = 4 << 20;
+
+/// From crosscheck to the probe.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// The first line.
+    Hello {
+        /// [`VERSION`] of the sender.
+        version: u32,
+    },
+    /// Look at a target.
+    Look {
+        /// Names the answer.
+        id: u32,
+        /// What to look at.
+        request: WireRequest,
+    },
+    /// Say what listens in this namespace.
+    Survey {
+        /// Names the answer.
+        id: u32,
+    },
+}
+
+/// A [`Request`] as it goes over the wire; secrets are in it, so it is never logged.
+#[derive(Serialize, Deserialize)]
+pub struct WireRequest {
+    target: Target,
+    timeout_micros: u64,
+    user: Option<String>,
+    password: Option<String>,
+    options: Options,
+}
+
+impl std::fmt::Debug for WireRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "WireRequest({})", self.target)
+    }
+}
+
+impl From<&Request> for WireRequest {
+    fn from(request: &Request) -> Self {
+        let credentials = request.credentials.as_ref();
+        Self {
+            target: request.target.clone(),
+            timeout_micros: u64::try_from(request.timeout.as_micros()).unwrap_or(u64::MAX),
+            user: credentials.map(|c| c.user.clone()),
+            password: credentials.and_then(|c| c.password.as_ref()).map(|p| p.expose_secret().to_owned()),
+            options: request.options,
+        }
+    }
+}
+
+impl From<WireRequest> for Request {
+    fn from(wire: WireRequest) -> Self {
+        let password = wire.password.map(SecretString::from);
+        Self {
+            target: wire.target,
+            timeout: std::time::Duration::from_micros(wire.timeout_micros),
+            credentials: wire.user.map(|user| Credentials { user, password }),
+            options: wire.options,
+        }
+    }
+}
+
+/// From the probe to crosscheck.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reply {
+    /// The first line.
+    Hello {
+        /// [`VERSION`] of the sender.
+        version: u32,
+    },
+    /// What was seen.
+    Seen {
+        /// The order's.
+        id: u32,
+        /// The facts.
+        observation: Box<Observation>,
+    },
+    /// What listens.
+    Listeners {
+        /// The order's.
+        id: u32,
+        /// The sockets.
+        listeners: Fact<Vec<Listener>>,
+    },
+    /// An order that this probe does not know, by its id where one could be read: inconclusive, never a failure.
+    Unknown {
+        /// The order's.
+        id: Option<u32>,
+    },
+}

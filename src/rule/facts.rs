@@ -1,0 +1,156 @@
+//! What rules are given, and what they give back.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::observation::{Fact, Failure, Listener, Observation, Redirect};
+use crate::plan::{Check, Vantage};
+use crate::stack::{Container, Stack};
+use crate::target::is_loopback;
+
+/// Everything that one run learned.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Facts {
+    /// The stack as it runs.
+    pub stack: Stack,
+    /// The checks and what was seen, in the order of the plan.
+    pub checks: Vec<Seen>,
+    /// What listens in a container's namespace, by the container's id.
+    pub listeners: BTreeMap<String, Fact<Vec<Listener>>>,
+}
+
+/// A check and what came of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Seen {
+    /// What was planned.
+    pub check: Check,
+    /// The way that was taken: `host`, `netns`, `sidecar`; `None` where nobody looked.
+    pub via: Option<String>,
+    /// What was seen; `None` where nobody looked.
+    pub observation: Option<Observation>,
+    /// What it means.
+    #[serde(skip)]
+    pub verdict: Verdict,
+    /// Why it was skipped or inconclusive, or why it failed though the probe saw no failure.
+    #[serde(skip)]
+    pub reason: Option<String>,
+}
+
+/// What a check came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It is as expected.
+    Pass,
+    /// It is not.
+    Fail,
+    /// There was nothing to look at.
+    Skipped,
+    /// It should have been looked at and could not be.
+    #[default]
+    Inconclusive,
+}
+
+/// A check, or a redirect within it, that failed.
+#[derive(Clone, Copy, Debug)]
+pub struct Failed<'a> {
+    /// The check.
+    pub seen: &'a Seen,
+    /// The redirect, where it is one that failed.
+    pub redirect: Option<&'a Redirect>,
+    /// How it failed; `None` where the probe saw no failure and the verdict has its reason elsewhere.
+    pub failure: Option<&'a Failure>,
+}
+
+/// Why something failed. Failures of one cause are told once: same rule, same subject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// What the cause is about, stable from run to run: `kafka`, `app -> mysql`. Part of the fingerprint.
+    pub subject: String,
+    /// The service whose configuration is to be changed.
+    pub service: Option<String>,
+    /// One sentence that holds for every check that this cause fails.
+    pub message: String,
+    /// What was seen, a line each.
+    pub evidence: Vec<String>,
+    /// What to change.
+    pub help: String,
+}
+
+impl Failed<'_> {
+    /// The host that was tried.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.redirect.map_or(self.seen.check.target.host.as_str(), |redirect| redirect.host.as_str())
+    }
+
+    /// The port that was tried.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.redirect.map_or(self.seen.check.target.port, |redirect| redirect.port)
+    }
+
+    /// `host:port` that was tried.
+    #[must_use]
+    pub fn address(&self) -> String {
+        crate::target::host_and_port(self.host(), self.port())
+    }
+
+    /// The addresses that the host resolved to.
+    #[must_use]
+    pub fn addresses(&self) -> &[IpAddr] {
+        self.observation().map_or(&[], |observation| observation.addresses.as_slice())
+    }
+
+    /// What was seen of it.
+    #[must_use]
+    pub fn observation(&self) -> Option<&Observation> {
+        self.redirect.map(|redirect| &redirect.observation).or(self.seen.observation.as_ref())
+    }
+
+    /// Whether the host means the asker itself, by its name or by what it resolved to.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(self.host()) || (!self.addresses().is_empty() && self.addresses().iter().all(IpAddr::is_loopback))
+    }
+
+    /// The container that looked, where it was one.
+    #[must_use]
+    pub fn client<'a>(&self, facts: &'a Facts) -> Option<&'a Container> {
+        facts.stack.by_id(self.seen.check.from.container()?)
+    }
+
+    /// The container that the failed address means from this vantage, whether or not it can be reached: the one behind
+    /// a published port, the one of that name or address.
+    #[must_use]
+    pub fn server<'a>(&self, facts: &'a Facts) -> Option<&'a Container> {
+        if self.redirect.is_none() {
+            if let Some(published) = &self.seen.check.published {
+                return facts.stack.by_id(&published.container);
+            }
+        }
+        if self.is_loopback() {
+            return self.client(facts);
+        }
+        self.addresses()
+            .iter()
+            .find_map(|&address| facts.stack.at_address(address))
+            .or_else(|| self.host().parse().ok().and_then(|address| facts.stack.at_address(address)))
+            .or_else(|| {
+                if self.seen.check.from == Vantage::Host {
+                    None
+                } else {
+                    facts.stack.named(self.host()).first().copied()
+                }
+            })
+    }
+
+    /// The container that the check itself (not a redirect within it) leads to.
+    #[must_use]
+    pub fn first_server<'a>(&self, facts: &'a Facts) -> Option<&'a Container> {
+        Failed { redirect: None, ..*self }.server(facts)
+    }
+}

@@ -1,0 +1,339 @@
+//! The stack as it runs: what the engine says of the project's containers, networks and published ports.
+//!
+//! Plain data. [`read`] fills it from the Docker API; rules and tests may fill it from a file.
+
+pub mod connect;
+pub mod project;
+pub mod read;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// A Compose project as it runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stack {
+    /// The project's name.
+    pub project: String,
+    /// The compose files that `docker compose` was given, as the containers' labels name them.
+    pub files: Vec<String>,
+    /// The engine that runs it.
+    pub engine: Engine,
+    /// Every container of the project, running or not, by service and number.
+    pub containers: Vec<Container>,
+    /// The networks that the containers are attached to, by the engine's name.
+    pub networks: Vec<Network>,
+    /// Ports that containers outside the project publish.
+    pub strangers: Vec<Stranger>,
+}
+
+/// The engine that runs a stack.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Engine {
+    /// Its version, such as `26.1.5`.
+    pub version: String,
+    /// Its operating system as it names it: `Debian GNU/Linux 12`, `Docker Desktop`.
+    pub os: String,
+    /// Its processor architecture as it names it: `amd64`.
+    pub architecture: String,
+    /// Where ports that it publishes are reached from here.
+    pub published_at: PublishedAt,
+}
+
+/// Where published ports are reached from the host that crosscheck runs on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PublishedAt {
+    /// Here: the engine's processes are this machine's, or Docker Desktop forwards them.
+    #[default]
+    Here,
+    /// At another machine's address.
+    Host(String),
+    /// It cannot be told, for this reason.
+    Unknown(String),
+}
+
+/// One container of a project.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Container {
+    /// The engine's id, 64 hexadecimal digits.
+    pub id: String,
+    /// Its name without the leading slash.
+    pub name: String,
+    /// The Compose service.
+    pub service: String,
+    /// Which replica, from 1.
+    pub number: u32,
+    /// Whether the service has more than one container, so that the number must be said.
+    pub scaled: bool,
+    /// The image as the compose file names it.
+    pub image: String,
+    /// Its host name.
+    pub hostname: String,
+    /// Environment, in the engine's order, values as the process sees them.
+    pub environment: Vec<(String, String)>,
+    /// Entrypoint and command as one line of arguments.
+    pub command: Vec<String>,
+    /// What it is doing.
+    pub state: State,
+    /// The result of its healthcheck, where it has one.
+    pub health: Option<Health>,
+    /// How often the engine restarted it.
+    pub restarts: u64,
+    /// Whether its restart policy would start it again: `no`, `always`, `on-failure`, `unless-stopped`.
+    pub restart_policy: String,
+    /// How it is attached: a network's name, `host`, `none`, `bridge`, or `container:ID`.
+    pub network_mode: String,
+    /// Its networks, by name.
+    pub attachments: Vec<Attachment>,
+    /// Published ports as they are bound now.
+    pub ports: Vec<PublishedPort>,
+    /// Published ports as they were asked for.
+    pub wanted_ports: Vec<PublishedPort>,
+    /// TCP ports that the image or the compose file exposes.
+    pub exposed: Vec<u16>,
+    /// `extra_hosts`, as `name:address`.
+    pub extra_hosts: Vec<String>,
+    /// Process id on the engine's machine; 0 when it does not run.
+    pub pid: u32,
+    /// The engine's copy of its `/etc/resolv.conf`.
+    pub resolv_conf: String,
+    /// The engine's copy of its `/etc/hosts`.
+    pub hosts: String,
+    /// Limits; 0 is none.
+    pub limits: Limits,
+}
+
+/// What a container is doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// The engine's word.
+    pub status: Status,
+    /// The exit code of its last end.
+    pub exit_code: i64,
+    /// The engine's own error, such as a port that could not be bound.
+    pub error: String,
+    /// Whether the kernel killed it for memory.
+    pub out_of_memory: bool,
+    /// When it was last started, RFC 3339, empty if never.
+    pub started: String,
+}
+
+/// The states of a container.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Made, never started.
+    #[default]
+    Created,
+    /// Running.
+    Running,
+    /// Running, every process stopped.
+    Paused,
+    /// Between two starts.
+    Restarting,
+    /// Being removed.
+    Removing,
+    /// Ended.
+    Exited,
+    /// The engine failed to remove it.
+    Dead,
+}
+
+/// The result of a healthcheck.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// `starting`, `healthy` or `unhealthy`.
+    pub status: String,
+    /// Failures in a row.
+    pub failing: i64,
+    /// What the last one printed, bounded.
+    pub output: String,
+}
+
+/// A container's place on a network.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// The network's name.
+    pub network: String,
+    /// The names that its resolver gives to the container there.
+    pub names: BTreeSet<String>,
+    /// The container's addresses there.
+    pub addresses: Vec<IpAddr>,
+    /// The network's gateway, where there is one.
+    pub gateway: Option<IpAddr>,
+}
+
+/// A network.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Network {
+    /// The engine's name.
+    pub name: String,
+    /// The engine's id.
+    pub id: String,
+    /// Its key in the compose file, where Compose made it.
+    pub key: Option<String>,
+    /// `bridge`, `overlay`, `host`, …
+    pub driver: String,
+    /// Whether it has no way out.
+    pub internal: bool,
+}
+
+/// A TCP port of a container that is reached through the engine's host.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PublishedPort {
+    /// The port in the container.
+    pub container_port: u16,
+    /// The port on the host; `None` where the engine chooses one.
+    pub host_port: Option<u16>,
+    /// The host's address it is bound to; unspecified for all.
+    pub host_address: IpAddr,
+}
+
+/// A port published by a container that is not of the project.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stranger {
+    /// The container's name.
+    pub container: String,
+    /// Its project, if any.
+    pub project: Option<String>,
+    /// The port.
+    pub port: PublishedPort,
+}
+
+/// A container's limits; 0 is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Bytes.
+    pub memory: i64,
+    /// Billionths of a CPU.
+    pub nano_cpus: i64,
+}
+
+impl Container {
+    /// The service, and the number where there are several: `app`, `app#2`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        if self.scaled { format!("{}#{}", self.service, self.number) } else { self.service.clone() }
+    }
+
+    /// The value of an environment variable.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether it runs, not paused.
+    #[must_use]
+    pub const fn is_running(&self) -> bool {
+        matches!(self.state.status, Status::Running)
+    }
+
+    /// Whether it ended in good order and nothing would start it again: a migration, a set-up job.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.state.status == Status::Exited
+            && self.state.exit_code == 0
+            && !matches!(self.restart_policy.as_str(), "always" | "unless-stopped")
+    }
+
+    /// Whether it shares the host's network.
+    #[must_use]
+    pub fn on_host_network(&self) -> bool {
+        self.network_mode == "host"
+    }
+
+    /// The id of the container whose network namespace it shares, if it does.
+    #[must_use]
+    pub fn joins(&self) -> Option<&str> {
+        self.network_mode.strip_prefix("container:")
+    }
+
+    /// The names of its networks.
+    pub fn network_names(&self) -> impl Iterator<Item = &str> {
+        self.attachments.iter().map(|attachment| attachment.network.as_str())
+    }
+
+    /// Every address it has.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.attachments.iter().flat_map(|attachment| attachment.addresses.iter().copied())
+    }
+}
+
+impl Stack {
+    /// The services, in order, each once.
+    #[must_use]
+    pub fn services(&self) -> Vec<&str> {
+        let names: BTreeSet<_> = self.containers.iter().map(|container| container.service.as_str()).collect();
+        names.into_iter().collect()
+    }
+
+    /// A service's containers, by number.
+    pub fn of_service<'a>(&'a self, service: &'a str) -> impl Iterator<Item = &'a Container> {
+        self.containers.iter().filter(move |container| container.service == service)
+    }
+
+    /// The container with this engine id.
+    #[must_use]
+    pub fn by_id(&self, id: &str) -> Option<&Container> {
+        self.containers.iter().find(|container| container.id == id)
+    }
+
+    /// The container whose network namespace `container` uses: itself, or the one that it joins.
+    #[must_use]
+    pub fn namespace_owner<'a>(&'a self, container: &'a Container) -> &'a Container {
+        container.joins().and_then(|id| self.by_id(id)).unwrap_or(container)
+    }
+
+    /// Whether two containers share one network namespace.
+    #[must_use]
+    pub fn share_namespace(&self, a: &Container, b: &Container) -> bool {
+        self.namespace_owner(a).id == self.namespace_owner(b).id || (a.on_host_network() && b.on_host_network())
+    }
+
+    /// The containers that a name means to the whole project, whether or not the asker can resolve it:
+    /// service, container name, network alias. Several for a scaled service.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Vec<&Container> {
+        let name = name.trim_end_matches('.');
+        let by =
+            |matches: &dyn Fn(&Container) -> bool| self.containers.iter().filter(|c| matches(c)).collect::<Vec<_>>();
+        let services = by(&|container| container.service.eq_ignore_ascii_case(name));
+        if !services.is_empty() {
+            return services;
+        }
+        by(&|container| {
+            container.name.eq_ignore_ascii_case(name)
+                || container.attachments.iter().any(|at| at.names.iter().any(|known| known.eq_ignore_ascii_case(name)))
+        })
+    }
+
+    /// The container that has this address on one of its networks.
+    #[must_use]
+    pub fn at_address(&self, address: IpAddr) -> Option<&Container> {
+        self.containers.iter().find(|container| container.addresses().any(|own| own == address))
+    }
+
+    /// Every name that some network of the project gives to a container, with that container.
+    #[must_use]
+    pub fn names(&self) -> BTreeMap<&str, &Container> {
+        let mut names = BTreeMap::new();
+        for container in &self.containers {
+            names.insert(container.service.as_str(), container);
+            for name in container.attachments.iter().flat_map(|at| at.names.iter()) {
+                names.entry(name.as_str()).or_insert(container);
+            }
+        }
+        names
+    }
+
+    /// A network by its key in the compose file, or by the engine's name.
+    #[must_use]
+    pub fn network(&self, name: &str) -> Option<&Network> {
+        self.networks
+            .iter()
+            .find(|n| n.key.as_deref() == Some(name))
+            .or_else(|| self.networks.iter().find(|n| n.name == name))
+    }
+}
