@@ -5,6 +5,7 @@
 
 pub mod catalog;
 pub mod derive;
+pub mod judge;
 pub mod observation;
 pub mod plan;
 pub mod probe;

@@ -154,6 +154,8 @@ pub enum FailureKind {
     WrongIdentity,
     /// A produced record did not come back.
     RoundTrip,
+    /// A connection could be made that must not be.
+    Open,
 }
 
 /// An address that a peer handed out, and what was seen there.

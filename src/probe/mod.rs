@@ -44,6 +44,7 @@ pub struct Request {
 /// How far a probe goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "switches that do not depend on each other")]
 pub struct Options {
     /// Whether a proxy may have accepted the connection for the server, so that TCP alone proves nothing.
     pub proxied: bool,
@@ -131,6 +132,7 @@ impl Attempt {
     }
 
     /// Records a failure that a step did not end with.
+    #[expect(clippy::needless_pass_by_value, reason = "a fault is made to be recorded, and then it is over")]
     pub fn fail(&mut self, phase: PhaseName, fault: Fault) -> Stop {
         self.observation.failure = Some(Failure { phase, kind: fault.kind, detail: text::line(&fault.detail, 300) });
         Stop

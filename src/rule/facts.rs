@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::observation::{Fact, Failure, Listener, Observation, Redirect};
+use crate::observation::{Fact, Failure, FailureKind, Listener, Observation, PhaseName, Redirect};
 use crate::plan::{Check, Vantage};
 use crate::stack::{Container, Stack};
 use crate::target::is_loopback;
@@ -33,9 +33,12 @@ pub struct Seen {
     /// What it means.
     #[serde(skip)]
     pub verdict: Verdict,
-    /// Why it was skipped or inconclusive, or why it failed though the probe saw no failure.
+    /// Why it was skipped or inconclusive.
     #[serde(skip)]
     pub reason: Option<String>,
+    /// What fails it, where it fails for more than its redirects.
+    #[serde(skip)]
+    pub failure: Option<Failure>,
 }
 
 /// What a check came to.
@@ -61,8 +64,8 @@ pub struct Failed<'a> {
     pub seen: &'a Seen,
     /// The redirect, where it is one that failed.
     pub redirect: Option<&'a Redirect>,
-    /// How it failed; `None` where the probe saw no failure and the verdict has its reason elsewhere.
-    pub failure: Option<&'a Failure>,
+    /// How it failed.
+    pub failure: &'a Failure,
 }
 
 /// Why something failed. Failures of one cause are told once: same rule, same subject.
@@ -80,7 +83,21 @@ pub struct Cause {
     pub help: String,
 }
 
+impl Seen {
+    /// A check that nobody has looked at yet.
+    #[must_use]
+    pub const fn of(check: Check) -> Self {
+        Self { check, via: None, observation: None, verdict: Verdict::Inconclusive, reason: None, failure: None }
+    }
+}
+
 impl Failed<'_> {
+    /// The ways in which it failed, for rules that hold for several.
+    #[must_use]
+    pub fn is(&self, kinds: &[FailureKind]) -> bool {
+        kinds.contains(&self.failure.kind)
+    }
+
     /// The host that was tried.
     #[must_use]
     pub fn host(&self) -> &str {
@@ -127,10 +144,8 @@ impl Failed<'_> {
     /// a published port, the one of that name or address.
     #[must_use]
     pub fn server<'a>(&self, facts: &'a Facts) -> Option<&'a Container> {
-        if self.redirect.is_none() {
-            if let Some(published) = &self.seen.check.published {
-                return facts.stack.by_id(&published.container);
-            }
+        if let (None, Some(published)) = (self.redirect, &self.seen.check.published) {
+            return facts.stack.by_id(&published.container);
         }
         if self.is_loopback() {
             return self.client(facts);
@@ -152,5 +167,60 @@ impl Failed<'_> {
     #[must_use]
     pub fn first_server<'a>(&self, facts: &'a Facts) -> Option<&'a Container> {
         Failed { redirect: None, ..*self }.server(facts)
+    }
+
+    /// The container that asked and the one that was meant, where both are containers and not one and the same.
+    #[must_use]
+    pub fn pair<'a>(&self, facts: &'a Facts) -> Option<(&'a Container, &'a Container)> {
+        let (client, server) = (self.client(facts)?, self.server(facts)?);
+        (!facts.stack.share_namespace(client, server)).then_some((client, server))
+    }
+
+    /// The port in the server's namespace that the failed address leads to.
+    #[must_use]
+    pub fn server_port(&self) -> u16 {
+        match (&self.redirect, &self.seen.check.published) {
+            (None, Some(published)) => published.container_port,
+            _ => self.port(),
+        }
+    }
+
+    /// The first place that says this connection must work, for messages: the variable's name, the port.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        self.seen.check.origins.first().map(|origin| origin.name.clone()).unwrap_or_default()
+    }
+
+    /// One line of evidence: who, where to, which phase, how it failed.
+    #[must_use]
+    pub fn evidence(&self) -> String {
+        let check = &self.seen.check;
+        let resolved = match self.addresses() {
+            [] => String::new(),
+            [only] if only.to_string() == self.host() => String::new(),
+            [first, ..] => format!(" ({first})"),
+        };
+        let phase = match self.failure.phase {
+            PhaseName::Resolve => "resolve",
+            PhaseName::Connect => "connect",
+            PhaseName::Tls => "TLS",
+            PhaseName::Handshake => "handshake",
+            PhaseName::Login => "login",
+            PhaseName::Request => "request",
+        };
+        let to = match self.redirect {
+            Some(redirect) => format!("{} sends it to {}{resolved}", check.target.address(), redirect.address()),
+            None => format!("{}{resolved}", check.target),
+        };
+        format!("from {}: {to}: {phase}: {}", check.from, self.failure.detail)
+    }
+}
+
+impl Facts {
+    /// What listens in the namespace of a container, where that was looked at.
+    #[must_use]
+    pub fn listening(&self, container: &Container) -> Option<&[Listener]> {
+        let owner = self.stack.namespace_owner(container);
+        self.listeners.get(&owner.id).and_then(Fact::present).map(Vec::as_slice)
     }
 }

@@ -1,21 +1,77 @@
-//! Rules: pure functions from facts to findings. One file a rule; no I/O, no printing, no colours, no severities.
+//! Rules: pure functions from facts to causes. One file a rule; no I/O, no printing, no colours, no severities.
 //!
 //! To add one: a file here, a line in [`RULES`], a page in `checks/rules/`, a case that must fail and a near-miss that
-//! must pass in `compose-fixtures/`. A test holds these sets equal.
+//! must pass in `compose-fixtures/stacks/`. A test holds these sets equal.
 
+pub mod authentication_failed;
 pub mod facts;
+pub mod generic;
+pub mod kafka_advertised_port_not_published;
+pub mod kafka_advertises_loopback;
+pub mod kafka_advertises_unresolvable_name;
+pub mod kafka_broker_unreachable;
+pub mod kafka_listeners;
+pub mod kafka_wrong_listener;
+pub mod listens_on_loopback_only;
+pub mod localhost_in_container;
+pub mod no_shared_network;
+pub mod peer_not_running;
+pub mod published_port_held_by_another;
+pub mod published_port_inside_network;
+pub mod redis_protected_mode;
+pub mod service_restarting;
+pub mod unknown_host_name;
 
 pub use facts::{Cause, Facts, Failed, Seen, Verdict};
 
 /// One kind of failure that crosscheck tells apart.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Rule {
     /// Its public name.
     pub id: &'static str,
     /// Says why a check, or a redirect within it, failed, if this is the reason.
     pub explain: fn(&Facts, &Failed) -> Option<Cause>,
+    /// Finds what is wrong whether or not a check fails for it.
+    pub inspect: Option<fn(&Facts) -> Vec<Cause>>,
+}
+
+impl Rule {
+    /// A rule that explains failed checks.
+    #[must_use]
+    pub const fn new(id: &'static str, explain: fn(&Facts, &Failed) -> Option<Cause>) -> Self {
+        Self { id, explain, inspect: None }
+    }
 }
 
 /// Every rule in order of precedence: the first that explains a failure claims it. Those that say *why* stand before
-/// those that say *what*, the generic ones last.
-pub const RULES: &[Rule] = &[];
+/// those that say *what*; a container's state before names, since a stopped container has none; the generic ones last.
+pub const RULES: &[Rule] = &[
+    generic::FORBIDDEN_CONNECTION_OPEN,
+    published_port_held_by_another::RULE,
+    service_restarting::RULE,
+    peer_not_running::RULE,
+    kafka_wrong_listener::RULE,
+    kafka_advertises_loopback::RULE,
+    kafka_advertised_port_not_published::RULE,
+    kafka_advertises_unresolvable_name::RULE,
+    listens_on_loopback_only::RULE,
+    kafka_broker_unreachable::RULE,
+    published_port_inside_network::RULE,
+    no_shared_network::RULE,
+    localhost_in_container::RULE,
+    unknown_host_name::RULE,
+    redis_protected_mode::RULE,
+    authentication_failed::RULE,
+    generic::CONNECTION_REFUSED,
+    generic::CONNECTION_TIMED_OUT,
+    generic::CLOSED_WITHOUT_ANSWER,
+    generic::CONNECTION_RESET,
+    generic::NAME_NOT_RESOLVED,
+    generic::NETWORK_UNREACHABLE,
+    generic::WRONG_PROTOCOL,
+    generic::TLS_FAILED,
+    generic::TLS_EXPECTED,
+    generic::CERTIFICATE_NAME_MISMATCH,
+    generic::HTTP_STATUS_UNEXPECTED,
+    generic::EXPECTATION_UNMET,
+];

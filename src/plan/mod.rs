@@ -1,10 +1,13 @@
 //! The checks that will run, as plain data: who looks at what, why, and whether it can be looked at at all.
 
+pub mod build;
+
 use std::fmt;
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use crate::stack::Stack;
 use crate::target::Target;
 
 /// A place to look from.
@@ -157,6 +160,17 @@ pub struct Check {
 }
 
 impl Check {
+    /// Where it leads, whatever name it is called by: the container that is meant, else the host, and the port there.
+    #[must_use]
+    pub fn place(&self, stack: &Stack) -> (String, u16) {
+        if let Some(published) = &self.published {
+            return (published.container.clone(), published.container_port);
+        }
+        let host = &self.target.host;
+        let named = stack.named(host);
+        (named.first().map_or_else(|| host.clone(), |container| container.id.clone()), self.target.port)
+    }
+
     /// A setting of the client, by name.
     #[must_use]
     pub fn setting(&self, name: &str) -> Option<&str> {

@@ -1,0 +1,179 @@
+//! From connections to checks: what is the same is one check with all its origins, and the state of containers says
+//! what can be looked at.
+
+use std::collections::BTreeMap;
+
+use super::{Check, Credentials, Expectation, OriginKind, Readiness, Vantage};
+use crate::derive::Connection;
+use crate::stack::{Container, PublishedAt, Stack, Status};
+use crate::target::Protocol;
+use crate::text;
+
+/// What narrows a run.
+#[derive(Clone, Debug, Default)]
+pub struct Narrow {
+    /// Only checks that start at or lead to one of these services; empty means all.
+    pub services: Vec<String>,
+    /// Only checks from these vantages.
+    pub from: Vec<String>,
+    /// Only checks whose target, or its `host:port`, matches one of these globs.
+    pub to: Vec<String>,
+}
+
+/// Makes the plan: one check for each identity, by vantage and address.
+#[must_use]
+pub fn build(stack: &Stack, connections: Vec<Connection>, narrow: &Narrow) -> Vec<Check> {
+    let mut checks: BTreeMap<(Vantage, String), Check> = BTreeMap::new();
+    for connection in connections {
+        let id = identity(stack, &connection);
+        let key = (connection.from.clone(), id.clone());
+        match checks.get_mut(&key) {
+            Some(check) => merge(check, connection),
+            None => {
+                checks.insert(key, check(stack, id, connection));
+            }
+        }
+    }
+    let mut checks: Vec<Check> = checks.into_values().filter(|check| narrow.keeps(stack, check)).collect();
+    for check in &mut checks {
+        check.origins.sort();
+        check.origins.dedup();
+        // What a user has written outranks what was derived.
+        check.origins.sort_by_key(|origin| origin.kind != OriginKind::Declared);
+        if !may_log_in(stack, check) {
+            check.credentials = None;
+        }
+    }
+    checks
+}
+
+impl Narrow {
+    fn keeps(&self, stack: &Stack, check: &Check) -> bool {
+        let from = check.from.to_string();
+        let leads_to = |service: &str| match &check.published {
+            Some(published) => published.service == service,
+            None => stack.named(&check.target.host).iter().any(|container| container.service == service),
+        };
+        let near = |service: &String| check.from.identity() == *service || leads_to(service);
+        let at = [check.target.to_string(), check.target.address(), check.target.host.clone()];
+        let fits = |glob: &String| at.iter().any(|text| wildmatch::WildMatch::new(glob).matches(text));
+        (self.services.is_empty() || self.services.iter().any(near))
+            && (self.from.is_empty() || self.from.iter().any(|name| *name == from || *name == check.from.identity()))
+            && (self.to.is_empty() || self.to.iter().any(fits))
+    }
+}
+
+/// The check's name from run to run.
+fn identity(stack: &Stack, connection: &Connection) -> String {
+    let from = connection.from.identity();
+    let arrow = match connection.expect {
+        Expectation::Answers => "->",
+        Expectation::Closed => "-/->",
+    };
+    if let Some(published) = &connection.published {
+        // Host ports may be ephemeral: the container's port is what stays.
+        let bindings = stack.by_id(&published.container).map_or(0, |container| {
+            let ports = if container.ports.is_empty() { &container.wanted_ports } else { &container.ports };
+            ports.iter().filter(|port| port.container_port == published.container_port).count()
+        });
+        let replica = stack.by_id(&published.container).map_or_else(|| published.service.clone(), Container::label);
+        let which = if bindings > 1 { format!(" at {}", connection.target.address()) } else { String::new() };
+        return format!("{from} {arrow} {replica}:{} (published){which}", published.container_port);
+    }
+    let target = &connection.target;
+    let path = match (target.protocol, connection.origin.kind, &target.path) {
+        (Protocol::Http | Protocol::Https, OriginKind::Declared, Some(path)) if path != "/" => path.as_str(),
+        _ => "",
+    };
+    format!("{from} {arrow} {}{path}", target.identity())
+}
+
+fn check(stack: &Stack, id: String, connection: Connection) -> Check {
+    let readiness = readiness(stack, &connection);
+    Check {
+        id,
+        from: connection.from,
+        target: connection.target,
+        origins: vec![connection.origin],
+        expect: connection.expect,
+        published: connection.published,
+        readiness,
+        settings: connection.settings,
+        credentials: connection.credentials,
+    }
+}
+
+/// The same connection from another origin: the one that knows more gives protocol, path and credentials.
+fn merge(check: &mut Check, connection: Connection) {
+    if check.target.protocol == Protocol::Tcp && connection.target.protocol != Protocol::Tcp {
+        check.target = connection.target;
+    } else if check.target.path.is_none() && check.target.protocol == connection.target.protocol {
+        check.target.path = connection.target.path;
+    }
+    let knows = |credentials: &Option<Credentials>| credentials.as_ref().is_some_and(|c| c.password.is_some());
+    if !knows(&check.credentials) && connection.credentials.is_some() {
+        check.credentials = connection.credentials;
+    }
+    for (name, value) in connection.settings {
+        if check.setting(&name).is_none() {
+            check.settings.push((name, value));
+        }
+    }
+    check.origins.push(connection.origin);
+}
+
+/// State is judged before any way in is tried.
+fn readiness(stack: &Stack, connection: &Connection) -> Readiness {
+    if let Vantage::Container { id, .. } = &connection.from {
+        return stack.by_id(id).map_or(Readiness::Ready, |container| stands(stack, container));
+    }
+    let Some(published) = &connection.published else { return Readiness::Ready };
+    if let PublishedAt::Unknown(reason) = &stack.engine.published_at {
+        return Readiness::Cannot(format!("published ports cannot be looked at from here: {reason}"));
+    }
+    match stack.by_id(&published.container) {
+        Some(container) if container.is_finished() => Readiness::Skip(format!("{} has finished", container.label())),
+        Some(container) if container.state.status == Status::Paused => {
+            Readiness::Skip(format!("{} is paused", container.label()))
+        }
+        _ => Readiness::Ready,
+    }
+}
+
+fn stands(stack: &Stack, container: &Container) -> Readiness {
+    let label = container.label();
+    let code = container.state.exit_code;
+    match container.state.status {
+        Status::Running
+            if container.joins().is_some_and(|id| stack.by_id(id).is_some_and(|owner| !owner.is_running())) =>
+        {
+            Readiness::Cannot(format!("{label} shares the network of a container that does not run"))
+        }
+        Status::Running => Readiness::Ready,
+        Status::Paused => Readiness::Skip(format!("{label} is paused")),
+        Status::Exited if container.is_finished() => Readiness::Skip(format!("{label} has finished (exit code 0)")),
+        Status::Exited => {
+            Readiness::Cannot(format!("{label} has ended (exit code {code}), so nobody can look from inside it"))
+        }
+        Status::Restarting => {
+            Readiness::Cannot(format!("{label} is restarting (exit code {code}), so nobody can look from inside it"))
+        }
+        Status::Created if container.state.error.is_empty() => Readiness::Cannot(format!("{label} was never started")),
+        Status::Created => {
+            Readiness::Cannot(format!("{label} could not be started: {}", text::line(&container.state.error, 200)))
+        }
+        Status::Removing | Status::Dead => Readiness::Cannot(format!("{label} is being removed")),
+    }
+}
+
+/// Credentials go only to a peer that is a container of this stack, and never where our login would do what the client
+/// itself cannot: a full login over plain text fills MySQL's cache, and hides that the client's would have failed.
+fn may_log_in(stack: &Stack, check: &Check) -> bool {
+    let ours = check.published.is_some()
+        || !stack.named(&check.target.host).is_empty()
+        || check.target.host.parse().is_ok_and(|address| stack.at_address(address).is_some());
+    let says = |name: &str, value: &str| check.setting(name).is_some_and(|said| said.eq_ignore_ascii_case(value));
+    let plain = says("useSSL", "false") || says("sslMode", "DISABLED");
+    let cannot = check.target.protocol == Protocol::Mysql && plain && !says("allowPublicKeyRetrieval", "true");
+    ours && !cannot
+}

@@ -1,0 +1,215 @@
+//! What was seen, where no rule before says why. Each kind of failure has its id, so that no failed check is left
+//! without a finding.
+
+use super::{Cause, Facts, Failed, Rule};
+use crate::observation::FailureKind as Kind;
+use crate::text;
+
+/// The generic rules; they stand last in the registry.
+pub const CONNECTION_REFUSED: Rule = Rule::new("connection-refused", |facts, failed| {
+    seen(facts, failed, &[Kind::Refused], "refuses connections", refused_help)
+});
+
+/// Nothing came back.
+pub const CONNECTION_TIMED_OUT: Rule = Rule::new("connection-timed-out", |facts, failed| {
+    seen(facts, failed, &[Kind::TimedOut], "does not answer connection requests", |_, failed| {
+        format!(
+            "packets to {} are dropped on the way: look for a firewall, a full listen backlog, or a network that the two do not share",
+            failed.address()
+        )
+    })
+});
+
+/// Accepted, then nothing.
+pub const CLOSED_WITHOUT_ANSWER: Rule = Rule::new("closed-without-answer", |facts, failed| {
+    let published = failed.redirect.is_none() && failed.seen.check.published.is_some();
+    let kinds: &[Kind] =
+        if published { &[Kind::Closed, Kind::Silent, Kind::Reset] } else { &[Kind::Closed, Kind::Silent] };
+    seen(facts, failed, kinds, "accepts connections and then gives no answer", closed_help)
+});
+
+/// Broken off.
+pub const CONNECTION_RESET: Rule = Rule::new("connection-reset", |facts, failed| {
+    seen(facts, failed, &[Kind::Reset], "breaks connections off", |_, failed| {
+        format!(
+            "the server, or a proxy before it, ends the connection: its log around this time says why ({})",
+            server(failed)
+        )
+    })
+});
+
+/// No address.
+pub const NAME_NOT_RESOLVED: Rule = Rule::new("name-not-resolved", |_, failed| {
+    failed.is(&[Kind::NameNotFound, Kind::ResolverFailed]).then(|| Cause {
+        subject: failed.host().to_owned(),
+        service: failed.seen.check.from.container().map(|_| failed.seen.check.from.identity()),
+        message: format!("the name {} has no address where it is needed", failed.host()),
+        evidence: vec![failed.evidence()],
+        help: format!(
+            "check the spelling of {}, and that the resolver of the one who asks can be reached",
+            failed.host()
+        ),
+    })
+});
+
+/// No route.
+pub const NETWORK_UNREACHABLE: Rule = Rule::new("network-unreachable", |facts, failed| {
+    seen(facts, failed, &[Kind::Unreachable], "cannot be reached: there is no route to it", |_, failed| {
+        format!("{} is on no network that {} has", failed.address(), failed.seen.check.from)
+    })
+});
+
+/// Someone else.
+pub const WRONG_PROTOCOL: Rule = Rule::new("wrong-protocol", |facts, failed| {
+    let scheme = failed.seen.check.target.protocol.scheme();
+    let what = format!("does not speak {scheme}");
+    seen(facts, failed, &[Kind::WrongProtocol, Kind::WrongIdentity], &what, |_, failed| {
+        format!("something else answered at {}: look which service listens on that port", failed.address())
+    })
+});
+
+/// No agreement.
+pub const TLS_FAILED: Rule = Rule::new("tls-failed", |facts, failed| {
+    seen(facts, failed, &[Kind::TlsFailed], "does not agree on TLS", |_, failed| {
+        format!("compare the TLS settings of {} with those of the client", server(failed))
+    })
+});
+
+/// Plain text to a TLS port.
+pub const TLS_EXPECTED: Rule = Rule::new("tls-expected", |facts, failed| {
+    seen(facts, failed, &[Kind::TlsExpected], "wants TLS, and the client's address says plain text", |_, failed| {
+        format!("use the TLS form of the address in {}, or the server's port without TLS", failed.origin())
+    })
+});
+
+/// A certificate for others.
+pub const CERTIFICATE_NAME_MISMATCH: Rule = Rule::new("certificate-name-mismatch", |facts, failed| {
+    seen(facts, failed, &[Kind::CertificateName], "shows a certificate for other names", |_, failed| {
+        format!("use a name of the certificate, or have one issued for {}", failed.host())
+    })
+});
+
+/// An HTTP answer that means failure.
+pub const HTTP_STATUS_UNEXPECTED: Rule = Rule::new("http-status-unexpected", |facts, failed| {
+    seen(facts, failed, &[Kind::HttpStatus], "answers with a status that means failure", |_, failed| {
+        format!("the log of {} says why it answers so", server(failed))
+    })
+});
+
+/// A connection that must not be.
+pub const FORBIDDEN_CONNECTION_OPEN: Rule = Rule::new("forbidden-connection-open", |_, failed| {
+    let from = &failed.seen.check.from;
+    failed.is(&[Kind::Open]).then(|| Cause {
+        subject: failed.seen.check.id.clone(),
+        service: Some(from.identity()),
+        message: format!("{from} reaches {}, which it must not", failed.address()),
+        evidence: vec![failed.evidence()],
+        help: "put the two on networks that they do not share, or take the expectation back".into(),
+    })
+});
+
+/// Everything else that a client cannot work with.
+pub const EXPECTATION_UNMET: Rule = Rule::new("expectation-unmet", |facts, failed| {
+    let kind = failed.failure.kind;
+    seen(facts, failed, &[kind], "answers, but not as its client needs it", |_, failed| {
+        format!("{} said: {}", server(failed), failed.failure.detail)
+    })
+});
+
+/// A cause about the server, for failures of these kinds.
+fn seen(
+    facts: &Facts,
+    failed: &Failed,
+    kinds: &[Kind],
+    what: &str,
+    help: fn(&Facts, &Failed) -> String,
+) -> Option<Cause> {
+    if !failed.is(kinds) {
+        return None;
+    }
+    let server = failed.server(facts);
+    let subject = match server {
+        Some(container) if !failed.is_loopback() || failed.seen.check.published.is_some() => {
+            format!("{}:{}", container.label(), failed.server_port())
+        }
+        _ => format!("{} -> {}", failed.seen.check.from.identity(), failed.address()),
+    };
+    let said = if failed.is(&[Kind::Refused, Kind::TimedOut]) {
+        String::new()
+    } else {
+        format!(" ({})", failed.failure.detail)
+    };
+    Some(Cause {
+        message: format!("{} {what}{said}", place(failed)),
+        service: server.map(|container| container.service.clone()),
+        subject,
+        evidence: vec![failed.evidence()],
+        help: help(facts, failed),
+    })
+}
+
+/// How the failed address is named in a message.
+fn place(failed: &Failed) -> String {
+    match (&failed.redirect, &failed.seen.check.published) {
+        (None, Some(published)) => {
+            format!("{}'s port {}, published as {},", published.service, published.container_port, failed.address())
+        }
+        _ => failed.address(),
+    }
+}
+
+fn server(failed: &Failed) -> String {
+    match (&failed.redirect, &failed.seen.check.published) {
+        (None, Some(published)) => published.service.clone(),
+        _ => failed.host().to_owned(),
+    }
+}
+
+fn refused_help(facts: &Facts, failed: &Failed) -> String {
+    let Some(container) = failed.server(facts) else {
+        return format!(
+            "nothing listens on {}: start the server, or correct the address in {}",
+            failed.address(),
+            failed.origin()
+        );
+    };
+    match listening_ports(facts, failed) {
+        Some(ports) if ports.is_empty() => {
+            format!("{} runs, but nothing in it listens yet: look at its log", container.label())
+        }
+        Some(ports) => format!(
+            "nothing listens on port {} of {}; it listens on {}: correct the port, or let the server listen there",
+            failed.server_port(),
+            container.label(),
+            text::list(&ports)
+        ),
+        None => format!("nothing listens on port {} of {}: look at its log", failed.server_port(), container.label()),
+    }
+}
+
+fn closed_help(facts: &Facts, failed: &Failed) -> String {
+    if failed.redirect.is_none() && failed.seen.check.published.is_some() {
+        let port = failed.server_port();
+        return match listening_ports(facts, failed) {
+            Some(ports) if !ports.contains(&port.to_string()) => format!(
+                "the engine accepts connections for a published port even when nothing is behind it: nothing in {} listens on {port}{}",
+                server(failed),
+                if ports.is_empty() { String::new() } else { format!(" (it listens on {})", text::list(&ports)) },
+            ),
+            _ => format!(
+                "the engine accepts connections for a published port by itself: look whether {} serves port {port}",
+                server(failed)
+            ),
+        };
+    }
+    format!("look whether {} is still starting, hangs, or expects another protocol on that port", server(failed))
+}
+
+/// The ports that other containers can reach in the server, where its sockets were looked at.
+fn listening_ports(facts: &Facts, failed: &Failed) -> Option<Vec<String>> {
+    let listeners = facts.listening(failed.server(facts)?)?;
+    let mut ports: Vec<u16> = listeners.iter().filter(|l| !l.address.is_loopback()).map(|l| l.port).collect();
+    ports.dedup();
+    ports.truncate(8);
+    Some(ports.iter().map(ToString::to_string).collect())
+}

@@ -1,0 +1,37 @@
+//! The server is there, but nobody has started it, or somebody has stopped it.
+
+use super::{Cause, Facts, Failed, Rule};
+use crate::stack::Status;
+use crate::text;
+
+/// A connection fails because its server does not run.
+pub const RULE: Rule = Rule::new("peer-not-running", explain);
+
+fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
+    let container = failed.server(facts)?;
+    let state = &container.state;
+    let (what, mend) = match state.status {
+        Status::Running | Status::Restarting => return None,
+        Status::Created => ("was never started".to_owned(), "start"),
+        Status::Paused => ("is paused".into(), "unpause"),
+        Status::Exited => (format!("is stopped (exit code {})", state.exit_code), "start"),
+        Status::Removing | Status::Dead => ("is being removed".into(), "up -d"),
+    };
+    let label = container.label();
+    let mut evidence = vec![failed.evidence()];
+    if !state.error.is_empty() {
+        evidence.push(format!("the engine says: {}", text::line(&state.error, 300)));
+    }
+    let dependency = if state.status == Status::Created && state.error.is_empty() {
+        "; if it waits for another service (depends_on), that one comes first"
+    } else {
+        ""
+    };
+    Some(Cause {
+        subject: label.clone(),
+        service: Some(container.service.clone()),
+        message: format!("{label} {what}"),
+        evidence,
+        help: format!("docker compose {mend} {}{dependency}", container.service),
+    })
+}

@@ -1,0 +1,49 @@
+//! The host port answers, but not for the container that asked for it.
+
+use super::{Cause, Facts, Failed, Rule};
+use crate::observation::FailureKind as Kind;
+use crate::text;
+
+/// A check of a published port reached somebody else.
+pub const RULE: Rule = Rule::new("published-port-held-by-another", explain);
+
+fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
+    let published = failed.seen.check.published.as_ref()?;
+    if failed.redirect.is_some() || !failed.is(&[Kind::WrongIdentity]) {
+        return None;
+    }
+    let port = failed.port();
+    let owner = owner(facts, port, &published.container);
+    let mut evidence = vec![failed.evidence()];
+    let error = &facts.stack.by_id(&published.container)?.state.error;
+    if !error.is_empty() {
+        evidence.push(format!("the engine says of {}: {}", published.service, text::line(error, 300)));
+    }
+    Some(Cause {
+        subject: format!("{}:{}", published.service, published.container_port),
+        service: Some(published.service.clone()),
+        message: format!("host port {port} answers, but it is {owner}, not {}", published.service),
+        evidence,
+        help: format!(
+            "stop {owner}, or publish {}'s port {} on another host port",
+            published.service, published.container_port
+        ),
+    })
+}
+
+/// Who has the port: another project, another container of this one, or a process.
+fn owner(facts: &Facts, port: u16, not: &str) -> String {
+    let stranger = facts.stack.strangers.iter().find(|stranger| stranger.port.host_port == Some(port));
+    if let Some(stranger) = stranger {
+        return match &stranger.project {
+            Some(project) => format!("container {} of project {project}", stranger.container),
+            None => format!("container {}", stranger.container),
+        };
+    }
+    facts
+        .stack
+        .containers
+        .iter()
+        .find(|container| container.id != not && container.ports.iter().any(|bound| bound.host_port == Some(port)))
+        .map_or_else(|| "a process on the host".into(), crate::stack::Container::label)
+}

@@ -1,0 +1,75 @@
+//! A container that restarts, or that has ended by itself with an error.
+
+use super::{Cause, Facts, Failed, Rule};
+use crate::observation::FailureKind as Kind;
+use crate::stack::{Container, Status};
+use crate::text;
+
+/// The server of a failed connection is down because it crashes; told for every such container, used or not.
+pub const RULE: Rule = Rule { inspect: Some(inspect), ..Rule::new("service-restarting", explain) };
+
+/// The exit codes of a process that was asked to stop: SIGINT, SIGKILL, SIGTERM.
+const ASKED_TO_STOP: [i64; 3] = [130, 137, 143];
+
+fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
+    let container = failed.server(facts)?;
+    if failed.client(facts).is_some_and(|client| client.id == container.id) {
+        return None;
+    }
+    // A container that came up again between two crashes refuses connections for a while.
+    let between =
+        container.is_running() && container.restarts > 0 && failed.is(&[Kind::Refused, Kind::Closed, Kind::Reset]);
+    let mut cause = cause(container, between)?;
+    cause.evidence.push(failed.evidence());
+    Some(cause)
+}
+
+fn inspect(facts: &Facts) -> Vec<Cause> {
+    facts.stack.containers.iter().filter_map(|container| cause(container, false)).collect()
+}
+
+/// Whether the container crashes.
+#[must_use]
+pub fn crashes(container: &Container) -> bool {
+    let state = &container.state;
+    match state.status {
+        Status::Restarting | Status::Dead => true,
+        Status::Exited => state.exit_code != 0 && (state.out_of_memory || !ASKED_TO_STOP.contains(&state.exit_code)),
+        _ => false,
+    }
+}
+
+fn cause(container: &Container, between: bool) -> Option<Cause> {
+    if !between && !crashes(container) {
+        return None;
+    }
+    let (label, state) = (container.label(), &container.state);
+    let what = match state.status {
+        Status::Restarting | Status::Running => "keeps restarting",
+        _ => "has ended with an error",
+    };
+    let meaning = match state.exit_code {
+        _ if state.out_of_memory => " (killed: out of memory)",
+        125 | 126 => " (its command cannot be executed)",
+        127 => " (its command was not found)",
+        134 | 139 => " (it crashed)",
+        137 => " (killed)",
+        _ => "",
+    };
+    let mut evidence =
+        vec![format!("{label}: exit code {}{meaning}, restarted {}", state.exit_code, times(container.restarts))];
+    if !state.error.is_empty() {
+        evidence.push(format!("the engine says: {}", text::line(&state.error, 300)));
+    }
+    Some(Cause {
+        subject: label.clone(),
+        service: Some(container.service.clone()),
+        message: format!("{label} {what}{meaning}"),
+        evidence,
+        help: format!("its log says why: docker compose logs --tail 50 {}", container.service),
+    })
+}
+
+fn times(count: u64) -> String {
+    if count == 1 { "once".into() } else { format!("{count} times") }
+}

@@ -1,0 +1,77 @@
+//! A name that nobody in the project has.
+
+use super::{Cause, Facts, Failed, Rule};
+use crate::observation::FailureKind as Kind;
+use crate::target::Target;
+use crate::text;
+
+/// A client asks for a name that no service, alias or container has.
+pub const RULE: Rule = Rule::new("unknown-host-name", explain);
+
+/// Names that the engine gives a meaning of its own.
+const ENGINE_NAMES: [&str; 2] = ["host.docker.internal", "gateway.docker.internal"];
+
+fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
+    if failed.redirect.is_some() || !failed.is(&[Kind::NameNotFound, Kind::ResolverFailed]) {
+        return None;
+    }
+    let client = failed.client(facts)?;
+    let host = failed.host();
+    // A name with dots belongs to the world outside, unless somebody here has it.
+    if host.contains('.') || ENGINE_NAMES.contains(&host) || !facts.stack.named(host).is_empty() {
+        return None;
+    }
+    let hostname_of = facts.stack.containers.iter().find(|container| container.hostname.eq_ignore_ascii_case(host));
+    let nearest = nearest(host, facts.stack.names().into_keys());
+    let instead = match (hostname_of, &nearest) {
+        (Some(owner), _) => Some(owner.service.clone()),
+        (None, Some(name)) => Some(name.clone()),
+        (None, None) => None,
+    };
+    let help = match &instead {
+        Some(name) => {
+            let target = Target { host: name.clone(), ..failed.seen.check.target.clone() };
+            format!("did you mean {name}? In {}, set {} to {}", client.service, failed.origin(), target.address())
+        }
+        None => format!(
+            "the services here are {}; {} names none of them",
+            text::list(&facts.stack.services()),
+            failed.origin()
+        ),
+    };
+    let why = hostname_of
+        .map(|owner| format!("; it is the `hostname` of {}, which others cannot resolve", owner.label()))
+        .unwrap_or_default();
+    Some(Cause {
+        subject: format!("{} -> {host}", client.service),
+        service: Some(client.service.clone()),
+        message: format!("no service, alias or container is called {host}{why}"),
+        evidence: vec![failed.evidence()],
+        help,
+    })
+}
+
+/// The name that is spelt most like `name`, if any is near enough to be meant: at most a third of it differs.
+#[must_use]
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+    let limit = (name.chars().count() / 3).max(1);
+    known
+        .map(|candidate| (strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .filter(|(distance, _)| (1..=limit).contains(distance))
+        .min()
+        .map(|(_, candidate)| candidate.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn only_near_names_are_suggested() {
+        let known = ["kafka", "mysql", "redis"];
+        assert_eq!(nearest("kafkaa", known.into_iter()).as_deref(), Some("kafka"));
+        assert_eq!(nearest("kakfa", known.into_iter()).as_deref(), Some("kafka"));
+        assert_eq!(nearest("postgres", known.into_iter()), None);
+        assert_eq!(nearest("db", known.into_iter()), None);
+    }
+}
