@@ -14,16 +14,31 @@ pub fn line(raw: &str, limit: usize) -> String {
         }
         match character {
             '\n' | '\r' | '\t' => out.push(' '),
-            c if c.is_control() || is_invisible(c) => out.extend(c.escape_unicode()),
+            c if is_unprintable(c) => out.extend(c.escape_unicode()),
             c => out.push(c),
         }
     }
     out
 }
 
-/// Characters that have no width or reorder what follows: zero-width and bidirectional controls, tags, BOM.
-const fn is_invisible(character: char) -> bool {
-    matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+/// Whether a character can steer a terminal, turn the direction of text around, take no room, or be no character at all:
+/// controls, bidirectional and zero-width marks, annotations, tags, BOM and the noncharacters that XML forbids.
+#[must_use]
+pub const fn is_unprintable(character: char) -> bool {
+    matches!(
+        character,
+        '\u{00}'..='\u{1f}'
+            | '\u{7f}'..='\u{9f}'
+            | '\u{ad}'
+            | '\u{61c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{fffe}'..='\u{ffff}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 /// What a system error says, without Rust's `(os error N)`.
@@ -155,6 +170,10 @@ mod tests {
     fn nothing_steers_a_terminal() {
         assert_eq!(line("a\u{1b}[31mred\u{7}\nb\u{202e}", 80), "a\\u{1b}[31mred\\u{7} b\\u{202e}");
         assert_eq!(line("abcdef", 3), "abc…");
+        for character in ['\u{7f}', '\u{9b}', '\u{ad}', '\u{61c}', '\u{2028}', '\u{feff}', '\u{fffe}', '\u{e0041}'] {
+            assert!(is_unprintable(character), "{character:?}");
+        }
+        assert_eq!(line("é → 名 😀", 80), "é → 名 😀");
     }
 
     #[test]
