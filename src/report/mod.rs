@@ -46,6 +46,21 @@ pub struct Report {
     pub exit_code: u8,
 }
 
+impl Report {
+    /// The checks by vantage, vantages in the order in which the plan first names them.
+    #[must_use]
+    pub fn by_vantage(&self) -> Vec<(&str, Vec<&CheckResult>)> {
+        let mut groups: Vec<(&str, Vec<&CheckResult>)> = Vec::new();
+        for check in &self.checks {
+            match groups.iter_mut().find(|(from, _)| *from == check.from) {
+                Some((_, checks)) => checks.push(check),
+                None => groups.push((&check.from, vec![check])),
+            }
+        }
+        groups
+    }
+}
+
 /// Who made a report.
 #[derive(Clone, Debug, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
