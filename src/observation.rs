@@ -8,6 +8,7 @@ use crate::target::host_and_port;
 
 /// Everything that one attempt at a target showed, from one vantage.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Observation {
     /// What was done, in order, with its time.
     pub phases: Vec<Phase>,
@@ -47,6 +48,7 @@ impl Observation {
 
 /// One step of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Phase {
     /// Which step.
     pub name: PhaseName,
@@ -58,6 +60,7 @@ pub struct Phase {
 
 /// The steps of an attempt, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum PhaseName {
     /// From the host's name to addresses.
@@ -76,6 +79,7 @@ pub enum PhaseName {
 
 /// How far an attempt came.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Depth {
     /// Not even a name was resolved.
@@ -95,6 +99,7 @@ pub enum Depth {
 
 /// How an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Failure {
     /// The step that failed.
     pub phase: PhaseName,
@@ -106,6 +111,7 @@ pub struct Failure {
 
 /// The ways to fail that rules tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureKind {
     /// A resolver answered that the name does not exist, or has no address.
@@ -160,6 +166,7 @@ pub enum FailureKind {
 
 /// An address that a peer handed out, and what was seen there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Redirect {
     /// Who is meant to be there: `broker 1`.
     pub name: String,
@@ -183,6 +190,7 @@ impl Redirect {
 
 /// What a peer said about itself. Strings are bounded and safe to print.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "protocol", rename_all = "kebab-case")]
 pub enum Peer {
     /// A Kafka broker (or controller).
@@ -202,6 +210,7 @@ pub enum Peer {
 
 /// What a Kafka broker said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct KafkaPeer {
     /// The cluster's id, from Metadata.
     pub cluster_id: Option<String>,
@@ -217,6 +226,7 @@ pub struct KafkaPeer {
 
 /// What a MySQL or MariaDB server said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MysqlPeer {
     /// `MySQL` or `MariaDB`.
     pub product: String,
@@ -232,6 +242,7 @@ pub struct MysqlPeer {
 
 /// What a Redis server said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RedisPeer {
     /// `Redis`, `Valkey`, …
     pub product: String,
@@ -247,6 +258,7 @@ pub struct RedisPeer {
 
 /// What an HTTP server said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HttpPeer {
     /// The status code.
     pub status: u16,

@@ -3,6 +3,8 @@
 pub mod explain;
 pub mod json;
 pub mod junit;
+#[cfg(test)]
+mod samples;
 pub mod text;
 
 use serde::Serialize;
@@ -16,6 +18,7 @@ pub use crate::rule::Verdict;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Report {
     /// The version of this format. Within one version things are only added.
+    #[cfg_attr(test, schemars(extend("const" = 1)))]
     pub schema: u32,
     /// The command that was run: `check`, `try`, `plan`.
     pub command: String,
@@ -107,21 +110,22 @@ pub struct CheckResult {
     /// The target as a URL, without secrets.
     pub target: String,
     /// Whether it must answer or must not be reachable: `answers`, `closed`.
+    #[cfg_attr(test, schemars(with = "crate::plan::Expectation"))]
     pub expect: String,
     /// The way that was taken; nothing where nobody looked.
     pub via: Option<String>,
     /// How far it came: `nothing`, `resolved`, `connected`, `answered`, `logged-in`, `round-trip`.
+    #[cfg_attr(test, schemars(with = "Option<crate::observation::Depth>"))]
     pub depth: Option<String>,
     /// What says that it must work.
     pub origins: Vec<OriginInfo>,
     /// What it came to; nothing in a plan.
     pub verdict: Option<Verdict>,
-    /// Why it was skipped or inconclusive.
+    /// Why it was skipped or inconclusive, or why it failed where the observation alone does not show it.
     pub reason: Option<String>,
     /// Whether the user has silenced it.
     pub silenced: bool,
     /// What was seen.
-    #[cfg_attr(test, schemars(with = "Option<serde_json::Value>"))]
     pub observation: Option<Observation>,
 }
 
@@ -130,7 +134,6 @@ pub struct CheckResult {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OriginInfo {
     /// The kind of place.
-    #[cfg_attr(test, schemars(with = "String"))]
     pub kind: OriginKind,
     /// The variable, the port, the option.
     pub name: String,
