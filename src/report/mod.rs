@@ -5,6 +5,8 @@ pub mod json;
 pub mod junit;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod tests;
 pub mod text;
 
 use serde::Serialize;
