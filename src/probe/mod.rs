@@ -149,7 +149,7 @@ impl Attempt {
     /// [`Stop`] when the name has no address or none of them answers.
     pub async fn connect(&mut self, target: &Target) -> Result<TcpStream, Stop> {
         let system = self.options.system_resolver;
-        let found = self.step(PhaseName::Resolve, dns::resolve(&target.host, system)).await?;
+        let found = self.step(PhaseName::Resolve, dns::resolve(&target.host, system, self.deadline)).await?;
         self.observation.addresses.clone_from(&found.addresses);
         self.observation.resolver = Some(found.resolver);
         self.reached(Depth::Resolved);
