@@ -1,4 +1,4 @@
-//! What listens in this namespace, as `/proc/net/tcp` and `/proc/net/tcp6` show it: proc_pid_net(5).
+//! What listens in this namespace, as `/proc/net/tcp` and `/proc/net/tcp6` show it: `proc_pid_net(5)`.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};

@@ -191,14 +191,14 @@ async fn ask_one(server: SocketAddr, name: &Name) -> Result<Outcome, String> {
         socket.send(&question.bytes).await.map_err(failed)?;
     }
     let resend = Instant::now() + RESEND;
-    let (mut resent, mut grace) = (false, None);
+    let (mut sent_twice, mut grace) = (false, None);
     let mut datagram = vec![0; DATAGRAM];
     while questions.iter().any(|question| question.reply.is_none()) {
         tokio::select! {
             biased;
             () = sleep_until(grace.unwrap_or(resend)), if grace.is_some() => break,
-            () = sleep_until(resend), if !resent => {
-                resent = true;
+            () = sleep_until(resend), if !sent_twice => {
+                sent_twice = true;
                 for question in questions.iter().filter(|question| question.reply.is_none()) {
                     socket.send(&question.bytes).await.map_err(failed)?;
                 }

@@ -69,7 +69,7 @@ impl Config {
                 (false, Some("domain")) => config.search = words.take(1).filter_map(domain).collect(),
                 (false, Some("search")) => config.search = words.filter_map(domain).take(MOST_DOMAINS).collect(),
                 (false, Some("options")) => {
-                    if let Some(dots) = words.filter_map(|word| word.strip_prefix("ndots:")?.parse().ok()).last() {
+                    if let Some(dots) = words.filter_map(|word| word.strip_prefix("ndots:")?.parse().ok()).next_back() {
                         // The limit is resolv.conf(5)'s.
                         config.ndots = usize::min(dots, 15);
                     }

@@ -152,7 +152,7 @@ async fn a_greeting_is_kept_in_bounds_and_made_printable() {
         sleep(PLENTY).await;
     })
     .await;
-    let flood = server(|mut stream| async move { while stream.write_all(&[b'x'; 65536]).await.is_ok() {} }).await;
+    let flood = server(|mut stream| async move { while stream.write_all(&vec![b'x'; 65536]).await.is_ok() {} }).await;
     let dribble = server(|mut stream| async move {
         while stream.write_all(b"y").await.is_ok() {
             sleep(Duration::from_millis(5)).await;
