@@ -163,28 +163,39 @@ impl Attempt {
 }
 
 /// Tries the addresses in order; each gets an equal share of the time that is left, so that one black hole does not
-/// hide an address that works.
+/// hide an address that works. Where none answers, the failure that tells most about the target is given: that the
+/// system has no IPv6 must not hide that the port is closed on IPv4.
 async fn connect_any(addresses: &[IpAddr], port: u16, deadline: Instant) -> Result<(TcpStream, IpAddr), Fault> {
-    let mut last = Fault::new(FailureKind::NameNotFound, "no address");
+    let mut told = Fault::new(FailureKind::NameNotFound, "no address");
     for (index, &address) in addresses.iter().enumerate() {
         let left = deadline.saturating_duration_since(Instant::now());
         let share = left / u32::try_from(addresses.len() - index).unwrap_or(1);
-        match tokio::time::timeout(share, TcpStream::connect(SocketAddr::new(address, port))).await {
+        let fault = match tokio::time::timeout(share, TcpStream::connect(SocketAddr::new(address, port))).await {
             Ok(Ok(stream)) => {
                 // A probe writes little and waits for the answer: never wait to fill a packet.
                 let _ = stream.set_nodelay(true);
                 return Ok((stream, address));
             }
-            Ok(Err(error)) => last = Fault::from_io(&error),
+            Ok(Err(error)) => Fault::from_io(&error),
             Err(_) => {
-                last = Fault::new(
-                    FailureKind::TimedOut,
-                    format!("no answer from {address} within {}", text::millis(share)),
-                )
+                let words = format!("no answer from {address} within {}", text::millis(share));
+                Fault::new(FailureKind::TimedOut, words)
             }
+        };
+        if index == 0 || tells(&fault) > tells(&told) {
+            told = fault;
         }
     }
-    Err(last)
+    Err(told)
+}
+
+/// How much a failure to connect tells about the target: an answer more than silence, silence more than no route.
+fn tells(fault: &Fault) -> u8 {
+    match fault.kind {
+        FailureKind::NameNotFound | FailureKind::Unreachable => 0,
+        FailureKind::TimedOut => 1,
+        _ => 2,
+    }
 }
 
 /// Looks at a target once.
@@ -201,4 +212,25 @@ pub async fn look(request: &Request) -> Observation {
         Protocol::Redis => redis::look(&mut attempt, target, request.credentials.as_ref()).await,
     };
     attempt.observation
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_without_a_route_hides_neither_a_server_nor_its_absence() {
+        // No route leads to the first one, not even to another machine: 240.0.0.0/4 is reserved.
+        let [nowhere, here] = ["240.0.0.1", "127.0.0.1"].map(|address| address.parse().unwrap());
+        let listener = tokio::net::TcpListener::bind((here, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let deadline = || Instant::now() + Duration::from_secs(2);
+        let (_, address) = connect_any(&[nowhere, here], port, deadline()).await.unwrap();
+        assert_eq!(address, here);
+        drop(listener);
+        for addresses in [[nowhere, here], [here, nowhere]] {
+            let fault = connect_any(&addresses, port, deadline()).await.unwrap_err();
+            assert_eq!(fault, Fault::new(FailureKind::Refused, "connection refused"));
+        }
+    }
 }
