@@ -18,6 +18,9 @@ const LISTEN: &str = "0A";
 /// The listening TCP sockets of this process' network namespace, sorted, each once. IPv4 addresses in IPv6 form
 /// are given as IPv4; `::` stays as it is, though such a socket mostly takes IPv4 connections too.
 ///
+/// In a container on a network of its own, Docker's DNS server is among them: a port of 127.0.0.11 that changes with
+/// every start.
+///
 /// A list that cannot be read whole is [`Fact::NotLooked`]; without any socket it is present and empty.
 #[must_use]
 pub fn listeners() -> Fact<Vec<Listener>> {

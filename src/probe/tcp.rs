@@ -72,7 +72,7 @@ async fn greeting(stream: &mut TcpStream, until: Instant, proxied: bool) -> Resu
 
 /// A connection that was accepted, and ended without a word.
 fn ended(kind: FailureKind, how: &str, proxied: bool) -> Fault {
-    let by_proxy = if proxied { ": a proxy took the connection, and its server did not" } else { "" };
+    let by_proxy = if proxied { ": a proxy can do that for a server that is not there" } else { "" };
     Fault::new(kind, format!("the connection was accepted and {how} at once, without a word{by_proxy}"))
 }
 

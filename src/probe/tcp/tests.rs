@@ -115,14 +115,14 @@ async fn an_end_at_once_is_a_failure() {
         (
             closes,
             PROXIED,
-            "Handshake Closed: the connection was accepted and closed at once, without a word: a proxy took the \
-             connection, and its server did not",
+            "Handshake Closed: the connection was accepted and closed at once, without a word: a proxy can do \
+             that for a server that is not there",
         ),
         (
             late,
             PROXIED,
-            "Handshake Closed: the connection was accepted and closed at once, without a word: a proxy took the \
-             connection, and its server did not",
+            "Handshake Closed: the connection was accepted and closed at once, without a word: a proxy can do \
+             that for a server that is not there",
         ),
         (closes, CONNECT_ONLY, "Connected None"),
         (resets, CONNECT_ONLY, "Connected None"),
