@@ -270,8 +270,8 @@ async fn silence_and_floods_end_at_the_deadline() {
     assert_eq!(fault.kind, FailureKind::ResolverFailed);
     let parts: Vec<_> = fault.detail.split("; ").collect();
     assert_eq!(parts[0], "DNS server 127.0.0.4 cannot be asked: connection refused");
-    assert!(parts[1].starts_with("DNS server 127.0.0.2 did not answer within 1.5"), "{}", parts[1]);
-    assert!(parts[2].starts_with("DNS server 127.0.0.3 did not answer within 1.5"), "{}", parts[2]);
+    assert!(parts[1].starts_with("DNS server 127.0.0.2 did not answer within "), "{}", parts[1]);
+    assert!(parts[2].starts_with("DNS server 127.0.0.3 did not answer within "), "{}", parts[2]);
 }
 
 #[tokio::test]

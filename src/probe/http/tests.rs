@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -186,9 +187,12 @@ async fn a_peer_that_speaks_or_leaves_first_is_told_too() {
 
 #[tokio::test]
 async fn hostile_answers_are_bounded() {
+    static SENT: AtomicUsize = AtomicUsize::new(0);
     let giant = server(|mut stream, _| async move {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nX: ").await;
-        while stream.write_all(&vec![b'x'; 65536]).await.is_ok() {}
+        while stream.write_all(&vec![b'x'; 65536]).await.is_ok() {
+            SENT.fetch_add(65536, Ordering::Relaxed);
+        }
     })
     .await;
     let many = server(|mut stream, _| async move {
@@ -207,6 +211,9 @@ async fn hostile_answers_are_bounded() {
         assert!(seen.starts_with(expected), "{seen}");
         assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     }
+    // What was sent and not read lies in the system's buffers, a few megabytes.
+    let sent = SENT.load(Ordering::Relaxed);
+    assert!(sent < 32 << 20, "{sent} bytes");
 }
 
 #[tokio::test]

@@ -172,7 +172,7 @@ async fn silence_ends_at_the_deadline_and_a_reset_is_told() {
     let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let started = Instant::now();
     let seen = look(mute.local_addr().unwrap(), "kafka", Duration::from_millis(200)).await;
-    assert!(shown(&seen).starts_with("Silent: connected, then no answer within 20"), "{}", shown(&seen));
+    assert!(shown(&seen).starts_with("Silent: connected, then no answer within "), "{}", shown(&seen));
     assert!(started.elapsed() < PLENTY);
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
