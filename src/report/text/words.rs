@@ -48,6 +48,7 @@ pub(super) fn words(failure: &Failure) -> String {
         FailureKind::HttpStatus => "a status that means failure",
         FailureKind::WrongIdentity => "not the server that was meant",
         FailureKind::RoundTrip => "the record did not come back",
+        FailureKind::Open => "open",
     };
     let detail = line(&failure.detail, 400);
     if detail.is_empty() {
