@@ -3,8 +3,18 @@
 //! Plain data. [`read`] fills it from the Docker API; rules and tests may fill it from a file.
 
 pub mod connect;
+pub mod declaration;
+pub mod dotenv;
+mod endpoint;
+pub mod error;
+mod inspect;
+pub mod interpolate;
 pub mod project;
+mod published;
 pub mod read;
+pub mod surroundings;
+mod tls;
+mod transport;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
