@@ -1,1 +1,254 @@
-//! stub
+//! Reads the running stack from the engine: one list, then everything about each container at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bollard::errors::Error as Api;
+use bollard::models::{
+    ContainerInspectResponse, ContainerSummary, ContainerSummaryStateEnum as Summarised, Network as ApiNetwork,
+    PortSummaryTypeEnum,
+};
+use bollard::query_parameters::{InspectContainerOptions, ListContainersOptions, ListNetworksOptions};
+use futures_util::{StreamExt, stream};
+
+use super::connect::Connection;
+use super::error::StackError;
+use super::{Engine, Network, PublishedPort, Stack, Stranger, inspect, published};
+use crate::text;
+
+pub(super) const LABEL_PROJECT: &str = "com.docker.compose.project";
+pub(super) const LABEL_FILES: &str = "com.docker.compose.project.config_files";
+const LABEL_ONE_OFF: &str = "com.docker.compose.oneoff";
+const LABEL_NETWORK: &str = "com.docker.compose.network";
+
+/// How many requests are under way at once.
+const AT_ONCE: usize = 16;
+/// How long a single request may take, answer included.
+const REQUEST: Duration = Duration::from_secs(20);
+
+/// Reads a project.
+///
+/// # Errors
+///
+/// A request that the engine refused or did not answer, or no container of this project.
+pub async fn read(connection: &Connection, project: &str) -> Result<Stack, StackError> {
+    // The engine takes longest over describing itself, so that runs beside everything else.
+    let (found, os) = tokio::join!(containers_and_networks(connection, project), operating_system(connection));
+    let Found { all, inspected, networks } = found?;
+    let mine: BTreeSet<_> = all.iter().filter(|summary| is_of(summary, project)).filter_map(|s| s.id.clone()).collect();
+
+    let files = config_files(&inspected);
+    let mut containers: Vec<_> = inspected.into_iter().map(inspect::container).collect();
+    let mut replicas = BTreeMap::<String, usize>::new();
+    for container in &containers {
+        *replicas.entry(container.service.clone()).or_default() += 1;
+    }
+    for container in &mut containers {
+        container.scaled = replicas.get(&container.service).is_some_and(|count| *count > 1);
+        container.network_mode = with_full_id(&container.network_mode, &all);
+    }
+    containers.sort_by(|a, b| (&a.service, a.number, &a.name).cmp(&(&b.service, b.number, &b.name)));
+
+    let attached: BTreeSet<_> = containers.iter().flat_map(super::Container::network_names).collect();
+    let networks =
+        networks.into_iter().map(network).filter(|network| attached.contains(network.name.as_str())).collect();
+    let published_at = published::at(connection, &os, &containers, &all).await;
+    let version = &connection.version;
+    Ok(Stack {
+        project: project.to_owned(),
+        files,
+        engine: Engine {
+            version: version.version.clone().unwrap_or_default(),
+            os,
+            architecture: version.arch.clone().unwrap_or_default(),
+            published_at,
+        },
+        networks,
+        strangers: strangers(&all, &mine),
+        containers,
+    })
+}
+
+/// What the engine has.
+struct Found {
+    all: Vec<ContainerSummary>,
+    inspected: Vec<ContainerInspectResponse>,
+    networks: Vec<ApiNetwork>,
+}
+
+async fn containers_and_networks(connection: &Connection, project: &str) -> Result<Found, StackError> {
+    let all = list(connection).await?;
+    let mine: Vec<_> =
+        all.iter().filter(|summary| is_of(summary, project)).filter_map(|summary| summary.id.as_deref()).collect();
+    let (inspected, networks) = tokio::try_join!(inspect_all(connection, &mine), networks(connection))?;
+    if inspected.is_empty() {
+        return Err(StackError::Vanished { project: text::line(project, 80) });
+    }
+    Ok(Found { all, inspected, networks })
+}
+
+/// Every container that the engine has, running or not.
+pub(super) async fn list(connection: &Connection) -> Result<Vec<ContainerSummary>, StackError> {
+    let options = ListContainersOptions { all: true, ..ListContainersOptions::default() };
+    let list = connection.docker.list_containers(Some(options));
+    limited(connection, "list its containers", list).await
+}
+
+/// Inspects containers, those that are gone by now left out.
+async fn inspect_all(connection: &Connection, ids: &[&str]) -> Result<Vec<ContainerInspectResponse>, StackError> {
+    let inspections = ids.iter().map(|id| inspect(connection, id));
+    let inspections: Vec<_> = stream::iter(inspections).buffered(AT_ONCE).collect().await;
+    inspections.into_iter().filter_map(Result::transpose).collect()
+}
+
+/// One container; `None` where it is gone.
+pub(super) async fn inspect(connection: &Connection, id: &str) -> Result<Option<ContainerInspectResponse>, StackError> {
+    let request = async {
+        match connection.docker.inspect_container(id, None::<InspectContainerOptions>).await {
+            Err(Api::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
+            other => other.map(Some),
+        }
+    };
+    limited(connection, &format!("inspect container {}", text::line(id, 12)), request).await
+}
+
+/// Every network in one answer, which is as quick as one network is.
+async fn networks(connection: &Connection) -> Result<Vec<ApiNetwork>, StackError> {
+    let list = connection.docker.list_networks(None::<ListNetworksOptions>);
+    let mut networks = limited(connection, "list its networks", list).await?;
+    networks.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+    networks.dedup_by(|a, b| a.name == b.name);
+    Ok(networks)
+}
+
+fn network(network: ApiNetwork) -> Network {
+    Network {
+        name: network.name.unwrap_or_default(),
+        id: network.id.unwrap_or_default(),
+        key: network.labels.and_then(|mut labels| labels.remove(LABEL_NETWORK)).filter(|key| !key.is_empty()),
+        driver: network.driver.unwrap_or_default(),
+        internal: network.internal.unwrap_or_default(),
+    }
+}
+
+/// The system's name from `/info`. Nothing hangs on it but words, so an engine that will not say costs no more than them.
+async fn operating_system(connection: &Connection) -> String {
+    let info = limited(connection, "describe itself", connection.docker.info()).await.ok();
+    let named = info.and_then(|info| info.operating_system).filter(|name| !name.is_empty());
+    named.or_else(|| connection.version.os.clone()).unwrap_or_default()
+}
+
+/// The compose files that the labels name, each once, in their order.
+fn config_files(inspected: &[ContainerInspectResponse]) -> Vec<String> {
+    let mut files = Vec::new();
+    let mut labels: Vec<_> =
+        inspected.iter().filter_map(|container| container.config.as_ref()?.labels.as_ref()?.get(LABEL_FILES)).collect();
+    labels.sort();
+    for file in labels.into_iter().flat_map(|label| label.split(',')).filter(|file| !file.is_empty()) {
+        if !files.iter().any(|known| known == file) {
+            files.push(file.to_owned());
+        }
+    }
+    files
+}
+
+/// `container:NAME` and shortened ids with the full id, so that they can be compared.
+fn with_full_id(mode: &str, all: &[ContainerSummary]) -> String {
+    let Some(wanted) = mode.strip_prefix("container:").filter(|wanted| !wanted.is_empty()) else {
+        return mode.to_owned();
+    };
+    let id = |summary: &ContainerSummary| summary.id.clone();
+    let is_named =
+        |summary: &&ContainerSummary| summary.names.iter().flatten().any(|name| name.trim_start_matches('/') == wanted);
+    let begins = |summary: &&ContainerSummary| summary.id.as_deref().is_some_and(|id| id.starts_with(wanted));
+    let full = all.iter().find(is_named).and_then(id).or_else(|| {
+        let mut beginning = all.iter().filter(begins);
+        beginning.next().filter(|_| beginning.next().is_none()).and_then(id)
+    });
+    full.map_or_else(|| mode.to_owned(), |id| format!("container:{id}"))
+}
+
+/// The TCP ports that other containers publish. One-off containers of the project are others too: they hold ports.
+fn strangers(all: &[ContainerSummary], mine: &BTreeSet<String>) -> Vec<Stranger> {
+    let mut strangers = Vec::new();
+    for summary in all.iter().filter(|summary| !summary.id.as_ref().is_some_and(|id| mine.contains(id))) {
+        for port in summary.ports.iter().flatten().filter(|port| port.typ == Some(PortSummaryTypeEnum::TCP)) {
+            let Some(host_port) = port.public_port.filter(|port| *port != 0) else { continue };
+            strangers.push(Stranger {
+                container: name(summary),
+                project: label(summary, LABEL_PROJECT).map(str::to_owned),
+                port: PublishedPort {
+                    container_port: port.private_port,
+                    host_port: Some(host_port),
+                    host_address: inspect::host_address(port.ip.as_deref()),
+                },
+            });
+        }
+    }
+    strangers.sort_by(|a, b| (&a.container, &a.port).cmp(&(&b.container, &b.port)));
+    strangers
+}
+
+/// A container's own name; legacy links show as `/other/alias` beside it.
+pub(super) fn name(summary: &ContainerSummary) -> String {
+    let names = summary.names.iter().flatten().map(|name| name.trim_start_matches('/'));
+    names.min_by_key(|name| name.contains('/')).unwrap_or_default().to_owned()
+}
+
+fn label<'a>(summary: &'a ContainerSummary, key: &str) -> Option<&'a str> {
+    summary.labels.as_ref()?.get(key).map(String::as_str)
+}
+
+/// Whether it is one of this project's services.
+fn is_of(summary: &ContainerSummary, project: &str) -> bool {
+    label(summary, LABEL_PROJECT) == Some(project) && !is_one_off(summary)
+}
+
+/// Whether `docker compose run` made it.
+pub(super) fn is_one_off(summary: &ContainerSummary) -> bool {
+    label(summary, LABEL_ONE_OFF).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
+/// Whether it runs, is paused, or is between two starts.
+pub(super) fn is_alive(summary: &ContainerSummary) -> bool {
+    matches!(
+        summary.state,
+        Some(Summarised::RUNNING | Summarised::PAUSED | Summarised::RESTARTING | Summarised::STOPPING)
+    )
+}
+
+/// A request with a limit of time, and its failure in words.
+async fn limited<T>(
+    connection: &Connection,
+    request: &str,
+    answer: impl Future<Output = Result<T, Api>>,
+) -> Result<T, StackError> {
+    let failed = |reason: String, help| StackError::Request {
+        endpoint: connection.endpoint.clone(),
+        request: request.to_owned(),
+        reason,
+        help,
+    };
+    match tokio::time::timeout(REQUEST, answer).await {
+        Err(_) => Err(failed(
+            format!("no answer in {} s", REQUEST.as_secs()),
+            "see whether `docker ps` answers, and try again",
+        )),
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(Api::DockerResponseServerError { status_code: 403, message })) => Err(failed(
+            format!("forbidden: {}", text::line(&message, 200)),
+            "a proxy before the engine must allow VERSION, INFO, CONTAINERS and NETWORKS",
+        )),
+        Ok(Err(Api::DockerResponseServerError { status_code, message })) => Err(failed(
+            format!("{} (status {status_code})", text::line(&message, 200)),
+            "see whether `docker ps` answers",
+        )),
+        Ok(Err(error)) => {
+            Err(failed(text::line(&error.to_string(), 200), "see whether `docker ps` answers, and try again"))
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod tests;

@@ -1,0 +1,109 @@
+//! Where the engine's published ports are reached from here.
+
+use bollard::models::ContainerSummary;
+
+use super::connect::Connection;
+use super::{Container, PublishedAt, read};
+use crate::text;
+
+/// Engines that forward what they publish to the machine that they are installed on, as they name their system.
+const FORWARDING: [&str; 2] = ["Docker Desktop", "OrbStack"];
+
+/// Whether published ports are here, at another host, or nobody knows where. `all` is every container of the engine.
+pub async fn at(connection: &Connection, os: &str, containers: &[Container], all: &[ContainerSummary]) -> PublishedAt {
+    if let Some(host) = &connection.host {
+        return PublishedAt::Host(host.clone());
+    }
+    // A container that has the engine's socket has its own loopback all the same.
+    let own_mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    if let Some(container) = container_of(&own_mounts, all) {
+        return PublishedAt::Unknown(format!(
+            "crosscheck runs in the container {} of this engine, and published ports are outside of it",
+            text::line(&read::name(container), 80)
+        ));
+    }
+    if FORWARDING.contains(&os) {
+        return PublishedAt::Here;
+    }
+    let running = match containers.iter().find(|container| container.is_running() && container.pid != 0) {
+        Some(container) => Some((container.id.clone(), container.pid)),
+        None => running(connection, all).await,
+    };
+    match running {
+        Some((id, pid)) if is_process_of(pid, &id) => PublishedAt::Here,
+        Some(_) => PublishedAt::Unknown("the engine's containers are not processes of this machine".to_owned()),
+        None if connection.is_socket => PublishedAt::Here,
+        None => PublishedAt::Unknown("no container runs that would show where the engine is".to_owned()),
+    }
+}
+
+/// Any container of the engine that runs, with its process.
+async fn running(connection: &Connection, all: &[ContainerSummary]) -> Option<(String, u32)> {
+    for id in all.iter().filter(|summary| read::is_alive(summary)).filter_map(|summary| summary.id.as_deref()) {
+        let Ok(Some(inspected)) = read::inspect(connection, id).await else { continue };
+        let pid = inspected.state.and_then(|state| state.pid).and_then(|pid| u32::try_from(pid).ok());
+        if let Some(pid) = pid.filter(|pid| *pid != 0) {
+            return Some((id.to_owned(), pid));
+        }
+    }
+    None
+}
+
+/// Whether that process, seen from here, is this container's: its control groups name it, or, where a rootless engine
+/// has none, the files that the engine mounts into it do.
+fn is_process_of(pid: u32, id: &str) -> bool {
+    id.len() >= 32
+        && ["cgroup", "mountinfo"]
+            .iter()
+            .any(|file| std::fs::read_to_string(format!("/proc/{pid}/{file}")).is_ok_and(|text| text.contains(id)))
+}
+
+/// The container whose mounts these are, unless it has the network of its host.
+fn container_of<'a>(mounts: &str, all: &'a [ContainerSummary]) -> Option<&'a ContainerSummary> {
+    let of = |summary: &&ContainerSummary| {
+        let folder = summary.id.as_deref().filter(|id| id.len() >= 32).map(|id| format!("containers/{id}/"));
+        // Only its own `/etc/hosts` and the like: a folder of the engine may be mounted for other reasons.
+        folder.is_some_and(|folder| {
+            mounts.lines().any(|line| {
+                let mut fields = line.split(' ').skip(3);
+                let (root, place) = (fields.next().unwrap_or_default(), fields.next().unwrap_or_default());
+                root.contains(&folder) && matches!(place, "/etc/hosts" | "/etc/hostname" | "/etc/resolv.conf")
+            })
+        })
+    };
+    let on_host = |summary: &ContainerSummary| {
+        summary.host_config.as_ref().and_then(|config| config.network_mode.as_deref()) == Some("host")
+    };
+    all.iter().find(of).filter(|summary| !on_host(summary))
+}
+
+#[cfg(test)]
+mod tests {
+    use bollard::models::ContainerSummaryHostConfig;
+
+    use super::*;
+
+    #[test]
+    fn a_container_knows_itself_by_its_mounts() {
+        let id = "ab".repeat(32);
+        let mut summary = ContainerSummary { id: Some(id.clone()), ..ContainerSummary::default() };
+        let mounts = format!(
+            "1 2 0:1 / / rw - overlay overlay rw\n3 1 254:1 /var/lib/docker/containers/{id}/hosts /etc/hosts rw - ext4 /dev/vda rw\n"
+        );
+        assert!(container_of(&mounts, std::slice::from_ref(&summary)).is_some());
+        assert!(container_of("1 2 0:1 / / rw - ext4 /dev/vda rw\n", std::slice::from_ref(&summary)).is_none());
+        // The engine's folder mounted somewhere, to gather logs, does not make us that container.
+        let logs = mounts.replace(" /etc/hosts ", " /logs ");
+        assert!(container_of(&logs, std::slice::from_ref(&summary)).is_none());
+        summary.host_config =
+            Some(ContainerSummaryHostConfig { network_mode: Some("host".to_owned()), ..Default::default() });
+        assert!(container_of(&mounts, &[summary]).is_none());
+    }
+
+    #[test]
+    fn a_process_of_this_machine_is_told_by_its_files() {
+        assert!(!is_process_of(std::process::id(), &"ab".repeat(32)));
+        assert!(!is_process_of(std::process::id(), ""));
+        assert!(!is_process_of(u32::MAX, &"ab".repeat(32)));
+    }
+}
