@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use bollard::models::SystemVersion;
@@ -147,7 +148,7 @@ fn cause(endpoint: &Endpoint, error: &(dyn Error + 'static)) -> StackError {
                 return not_docker(endpoint, "it does not speak HTTP".to_owned());
             }
             if error.is_incomplete_message() {
-                return not_docker(endpoint, "it closed the connection without an answer".to_owned());
+                return closed(endpoint);
             }
         }
         next = current.source();
@@ -165,11 +166,29 @@ fn io_failed(endpoint: &Endpoint, error: &io::Error) -> StackError {
         io::ErrorKind::ConnectionRefused if is_socket => {
             unreachable(endpoint, "nothing listens on the socket".to_owned())
         }
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
-            not_docker(endpoint, "it closed the connection without an answer".to_owned())
-        }
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => closed(endpoint),
         _ => unreachable(endpoint, text::line(&text::io_error(error), 200)),
     }
+}
+
+/// The connection opened and ended. Over TLS that is how some peers refuse a client without the right certificate.
+fn closed(endpoint: &Endpoint) -> StackError {
+    let Some(files) = &endpoint.tls else {
+        return not_docker(
+            endpoint,
+            "it closed the connection without an answer, as a port does that speaks TLS only or has nothing behind it"
+                .to_owned(),
+        );
+    };
+    let reason =
+        "it closed the connection without an answer, as an engine does that wants another client's certificate";
+    tls_failed(endpoint, reason.to_owned(), own_certificate(&files.folder))
+}
+
+/// What to do where the engine wants a certificate from us.
+fn own_certificate(folder: &Path) -> String {
+    let file = |name| folder.join(name).display().to_string();
+    format!("put a certificate that it accepts into {} and its key into {}", file("cert.pem"), file("key.pem"))
 }
 
 fn tls_failed(endpoint: &Endpoint, reason: String, help: String) -> StackError {
@@ -178,7 +197,7 @@ fn tls_failed(endpoint: &Endpoint, reason: String, help: String) -> StackError {
 
 fn tls_error(endpoint: &Endpoint, error: &rustls::Error) -> StackError {
     use rustls::{AlertDescription as Alert, CertificateError};
-    let folder = endpoint.tls.as_ref().map(|files| files.folder.display().to_string()).unwrap_or_default();
+    let folder = endpoint.tls.as_ref().map(|files| files.folder.clone()).unwrap_or_default();
     let (reason, help) = match error {
         rustls::Error::InvalidMessage(_) => (
             "it does not speak TLS".to_owned(),
@@ -186,7 +205,7 @@ fn tls_error(endpoint: &Endpoint, error: &rustls::Error) -> StackError {
         ),
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => (
             "its certificate is signed by an authority that is not known here".to_owned(),
-            format!("put that authority's certificate into {folder}/ca.pem"),
+            format!("put that authority's certificate into {}", folder.join("ca.pem").display()),
         ),
         rustls::Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
@@ -199,10 +218,9 @@ fn tls_error(endpoint: &Endpoint, error: &rustls::Error) -> StackError {
         }
         rustls::Error::AlertReceived(
             Alert::CertificateRequired | Alert::BadCertificate | Alert::UnknownCA | Alert::HandshakeFailure,
-        ) => (
-            "it does not accept our certificate, or wants one and there is none".to_owned(),
-            format!("put a certificate that it accepts into {folder}/cert.pem and its key into key.pem"),
-        ),
+        ) => {
+            ("it does not accept our certificate, or wants one and there is none".to_owned(), own_certificate(&folder))
+        }
         other => (text::line(&other.to_string(), 200), "check the certificates of both sides".to_owned()),
     };
     tls_failed(endpoint, reason, help)

@@ -40,7 +40,10 @@ fn http(status: &str, body: &str) -> String {
 async fn what_answers_and_is_no_engine() {
     for (answer, reason) in [
         ("SSH-2.0-OpenSSH_9.6\r\n".to_owned(), "it does not speak HTTP"),
-        (String::new(), "it closed the connection without an answer"),
+        (
+            String::new(),
+            "it closed the connection without an answer, as a port does that speaks TLS only or has nothing behind it",
+        ),
         (http("200 OK", "<html>hello</html>"), "its answer to /version is not what an engine answers"),
         (http("200 OK", "{}"), "it names no version of the API"),
         (http("404 Not Found", "nothing here"), "it answered /version with status 404"),

@@ -38,18 +38,15 @@ pub fn parse(
         }
         let value = rest[at + 1..].trim_start_matches([' ', '\t']);
         let scope = |wanted: &str| outer(wanted).or_else(|| variables.get(wanted).cloned());
-        let value = match value.chars().next() {
-            Some(quote @ ('"' | '\'')) => {
-                let body = &value[1..];
-                let end = end_of_quote(body, quote).ok_or((line_of(value), "a quoted value has no end"))?;
-                rest = body[end + 1..].split_once('\n').map_or("", |(_, next)| next);
-                if quote == '\'' { body[..end].to_owned() } else { expand(&unescape(&body[..end]), &scope) }
-            }
-            _ => {
-                let (value, next) = value.split_once('\n').unwrap_or((value, ""));
-                rest = next;
-                expand(without_comment(value), &scope)
-            }
+        let value = if let Some(quote @ ('"' | '\'')) = value.chars().next() {
+            let body = &value[1..];
+            let end = end_of_quote(body, quote).ok_or((line_of(value), "a quoted value has no end"))?;
+            rest = body[end + 1..].split_once('\n').map_or("", |(_, next)| next);
+            if quote == '\'' { body[..end].to_owned() } else { expand(&unescape(&body[..end]), &scope) }
+        } else {
+            let (value, next) = value.split_once('\n').unwrap_or((value, ""));
+            rest = next;
+            expand(without_comment(value), &scope)
         };
         variables.insert(name.to_owned(), value);
     }

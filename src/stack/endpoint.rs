@@ -144,10 +144,15 @@ struct StoredEndpoint {
     skip_verification: bool,
 }
 
+/// The folder of a context: the SHA-256 of its name in hexadecimal digits.
+fn folder_of(name: &str) -> String {
+    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or_default();
+    Sha256::digest(name.as_bytes()).iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
 fn context(name: &str, by: &'static str, surroundings: &Surroundings) -> Result<Endpoint, StackError> {
     let contexts = surroundings.docker_folder().unwrap_or_default().join("contexts");
-    let digest = Sha256::digest(name.as_bytes());
-    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = folder_of(name);
     let path = contexts.join("meta").join(&digest).join("meta.json");
     let unreadable =
         |reason: String| StackError::Context { name: text::line(name, 80), path: path.display().to_string(), reason };

@@ -16,7 +16,7 @@ fn at(value: &str) -> Result<Endpoint, StackError> {
 
 /// Writes a context as `docker context create` does, and returns the folder of its certificates.
 fn make_context(home: &Path, name: &str, endpoint: &str) -> PathBuf {
-    let digest: String = Sha256::digest(name.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = folder_of(name);
     let folder = home.join(".docker/contexts/meta").join(&digest);
     fs::create_dir_all(&folder).unwrap();
     let stored = format!(r#"{{"Name":"{name}","Metadata":{{}},"Endpoints":{{"docker":{endpoint}}}}}"#);
@@ -178,4 +178,10 @@ fn without_any_word_the_usual_sockets_are_tried_in_turn() {
     assert_eq!(found(), Address::Socket(home.path().join(".docker/run/docker.sock")));
     fs::write(home.path().join("docker.sock"), "").unwrap();
     assert_eq!(found(), Address::Socket(home.path().join("docker.sock")));
+}
+
+#[test]
+fn folders_of_contexts_are_digests() {
+    // `printf remote | sha256sum`
+    assert_eq!(folder_of("remote"), "b71199ebd070b36beab7317920c2c2f1d777df8d05e5527d8458fda57cb17a7a");
 }

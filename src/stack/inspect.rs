@@ -47,7 +47,7 @@ pub fn container(inspected: ContainerInspectResponse) -> Container {
         scaled: false,
         image: config.image.unwrap_or_default(),
         hostname: config.hostname.unwrap_or_default(),
-        environment: config.env.into_iter().flatten().filter_map(variable).collect(),
+        environment: config.env.iter().flatten().filter_map(|entry| variable(entry)).collect(),
         command,
         health: state.health.as_ref().and_then(health),
         restarts: inspected.restart_count.and_then(|count| u64::try_from(count).ok()).unwrap_or_default(),
@@ -69,7 +69,7 @@ pub fn container(inspected: ContainerInspectResponse) -> Container {
 }
 
 /// A variable; one without `=` is one that the container does not have.
-fn variable(entry: String) -> Option<(String, String)> {
+fn variable(entry: &str) -> Option<(String, String)> {
     let (name, value) = entry.split_once('=')?;
     Some((name.to_owned(), value.to_owned()))
 }

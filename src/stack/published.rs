@@ -14,13 +14,17 @@ pub async fn at(connection: &Connection, os: &str, containers: &[Container], all
     if let Some(host) = &connection.host {
         return PublishedAt::Host(host.clone());
     }
-    // A container that has the engine's socket has its own loopback all the same.
+    // A container that has the engine's socket has its own loopback all the same, unless it has the host's network.
     let own_mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     if let Some(container) = container_of(&own_mounts, all) {
-        return PublishedAt::Unknown(format!(
-            "crosscheck runs in the container {} of this engine, and published ports are outside of it",
-            text::line(&read::name(container), 80)
-        ));
+        return if is_on_host(container) && !FORWARDING.contains(&os) {
+            PublishedAt::Here
+        } else {
+            PublishedAt::Unknown(format!(
+                "crosscheck runs in the container {} of this engine, and published ports are outside of it",
+                text::line(&read::name(container), 80)
+            ))
+        };
     }
     if FORWARDING.contains(&os) {
         return PublishedAt::Here;
@@ -58,7 +62,7 @@ fn is_process_of(pid: u32, id: &str) -> bool {
             .any(|file| std::fs::read_to_string(format!("/proc/{pid}/{file}")).is_ok_and(|text| text.contains(id)))
 }
 
-/// The container whose mounts these are, unless it has the network of its host.
+/// The container whose mounts these are.
 fn container_of<'a>(mounts: &str, all: &'a [ContainerSummary]) -> Option<&'a ContainerSummary> {
     let of = |summary: &&ContainerSummary| {
         let folder = summary.id.as_deref().filter(|id| id.len() >= 32).map(|id| format!("containers/{id}/"));
@@ -71,10 +75,11 @@ fn container_of<'a>(mounts: &str, all: &'a [ContainerSummary]) -> Option<&'a Con
             })
         })
     };
-    let on_host = |summary: &ContainerSummary| {
-        summary.host_config.as_ref().and_then(|config| config.network_mode.as_deref()) == Some("host")
-    };
-    all.iter().find(of).filter(|summary| !on_host(summary))
+    all.iter().find(of)
+}
+
+fn is_on_host(container: &ContainerSummary) -> bool {
+    container.host_config.as_ref().and_then(|config| config.network_mode.as_deref()) == Some("host")
 }
 
 #[cfg(test)]
@@ -97,7 +102,8 @@ mod tests {
         assert!(container_of(&logs, std::slice::from_ref(&summary)).is_none());
         summary.host_config =
             Some(ContainerSummaryHostConfig { network_mode: Some("host".to_owned()), ..Default::default() });
-        assert!(container_of(&mounts, &[summary]).is_none());
+        assert!(is_on_host(&summary) && container_of(&mounts, &[summary]).is_some());
+        assert!(!is_on_host(&ContainerSummary::default()));
     }
 
     #[test]

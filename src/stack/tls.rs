@@ -42,7 +42,7 @@ pub fn client(endpoint: &Endpoint, files: &TlsFiles) -> Result<ClientConfig, Sta
     } else {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider)))
     };
-    let there = |file| files.folder.as_os_str().len() > 0 && files.folder.join(file).exists();
+    let there = |file| !files.folder.as_os_str().is_empty() && files.folder.join(file).exists();
     match (there("cert.pem"), there("key.pem")) {
         (false, false) => Ok(builder.with_no_client_auth()),
         (true, false) => {
@@ -70,7 +70,7 @@ pub fn client(endpoint: &Endpoint, files: &TlsFiles) -> Result<ClientConfig, Sta
 fn authorities(files: &TlsFiles) -> Result<RootCertStore, String> {
     let path = files.folder.join("ca.pem");
     let mut roots = RootCertStore::empty();
-    if files.needs_authority || (files.folder.as_os_str().len() > 0 && path.exists()) {
+    if files.needs_authority || (!files.folder.as_os_str().is_empty() && path.exists()) {
         for certificate in certificates(&path)? {
             roots.add(certificate).map_err(|error| text::line(&error.to_string(), 200))?;
         }
