@@ -1,1 +1,252 @@
-//! stub
+//! The knowledge that is data: technologies and the pages of rules, read from `checks/`, which travels in the executable.
+//!
+//! `checks/technologies/README.md` documents the format. Nothing here is read before it is first asked for.
+
+mod page;
+mod technology;
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use include_dir::{Dir, include_dir};
+use wildmatch::WildMatch;
+
+pub use self::page::{Page, PageError, page, pages};
+pub use self::technology::{Clients, Port, Speaks, Technology, TechnologyError};
+
+static TECHNOLOGIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/checks/technologies");
+
+static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
+    // A file that cannot be read is left out here and fails the test below: the user cannot mend it.
+    Catalog::new(embedded().filter_map(Result::ok).collect())
+});
+
+/// The technologies that are built in.
+#[must_use]
+pub fn catalog() -> &'static Catalog {
+    &CATALOG
+}
+
+fn embedded() -> impl Iterator<Item = Result<Technology, TechnologyError>> {
+    let files = TECHNOLOGIES.files().filter_map(|file| {
+        let path = file.path();
+        (path.extension()? == "yaml").then_some(())?;
+        Some((path.file_stem()?.to_str()?, file.contents_utf8()?))
+    });
+    files.map(|(id, text)| Technology::parse(id, text))
+}
+
+/// Technologies, and the ways to recognise them.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    /// In the order of their ids.
+    technologies: Vec<Technology>,
+    images: BTreeMap<String, usize>,
+    schemes: BTreeMap<String, (usize, bool)>,
+    variables: BTreeMap<String, (usize, Role)>,
+    patterns: Vec<Pattern>,
+}
+
+/// What a client's variable holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// A URL, `host:port`, or a list of these.
+    Address,
+    /// A host whose port stands in another variable.
+    Host,
+    /// Addresses of the server's own cluster: they count in the server's container too.
+    Peer,
+}
+
+#[derive(Debug)]
+struct Pattern {
+    glob: WildMatch,
+    /// How much of a name it fixes: of two that match, the longer is meant.
+    length: usize,
+    technology: usize,
+    role: Role,
+}
+
+/// A client's variable that the catalogue knows.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// What it leads to.
+    pub technology: &'a Technology,
+    /// What it holds.
+    pub role: Role,
+    /// Whether the catalogue lists this very name, not a pattern.
+    pub exact: bool,
+}
+
+impl Catalog {
+    /// A catalogue of these technologies. Where two claim the same image, scheme or variable, the first has it.
+    #[must_use]
+    pub fn new(mut technologies: Vec<Technology>) -> Self {
+        technologies.sort_by(|a, b| a.id.cmp(&b.id));
+        let mut catalog = Self::default();
+        for (index, technology) in technologies.iter().enumerate() {
+            for image in &technology.images {
+                catalog.images.entry(image.clone()).or_insert(index);
+            }
+            for (schemes, tls) in [(&technology.schemes, false), (&technology.tls_schemes, true)] {
+                for scheme in schemes {
+                    catalog.schemes.entry(scheme.clone()).or_insert((index, tls));
+                }
+            }
+            for (names, role) in technology.clients.by_role() {
+                for name in names {
+                    if name.contains('*') {
+                        let glob = WildMatch::new(name);
+                        catalog.patterns.push(Pattern { glob, length: name.len(), technology: index, role });
+                    } else {
+                        catalog.variables.entry(name.clone()).or_insert((index, role));
+                    }
+                }
+            }
+        }
+        catalog.patterns.sort_by_key(|pattern| (std::cmp::Reverse(pattern.length), pattern.technology));
+        catalog.technologies = technologies;
+        catalog
+    }
+
+    /// Every technology, in the order of their ids.
+    #[must_use]
+    pub fn technologies(&self) -> &[Technology] {
+        &self.technologies
+    }
+
+    /// The technology of an image, by the path of its repository whatever the registry, the mirror's prefix and the tag.
+    #[must_use]
+    pub fn of_image(&self, image: &str) -> Option<&Technology> {
+        let path = repository_path(image);
+        let starts = std::iter::once(0).chain(path.match_indices('/').map(|(at, _)| at + 1));
+        // A single word is the end of a path of some organisation that is not known: only its whole path says who made it.
+        let mut ends = starts.map(|start| &path[start..]).filter(|end| end.contains('/'));
+        ends.find_map(|end| self.images.get(end)).map(|&index| &self.technologies[index])
+    }
+
+    /// The technology of a URL's scheme, in lower case, and whether the scheme says TLS.
+    #[must_use]
+    pub fn of_scheme(&self, scheme: &str) -> Option<(&Technology, bool)> {
+        self.schemes.get(scheme).map(|&(index, tls)| (&self.technologies[index], tls))
+    }
+
+    /// What is known of a client's variable, its name as [`variable_name`] writes it.
+    #[must_use]
+    pub fn of_variable(&self, name: &str) -> Option<Known<'_>> {
+        let (index, role, exact) = if let Some(&(index, role)) = self.variables.get(name) {
+            (index, role, true)
+        } else {
+            let pattern = self.patterns.iter().find(|pattern| pattern.glob.matches(name))?;
+            (pattern.technology, pattern.role, false)
+        };
+        Some(Known { technology: &self.technologies[index], role, exact })
+    }
+
+    /// The technologies whose servers listen on this port if nobody says otherwise.
+    pub fn of_port(&self, port: u16) -> impl Iterator<Item = &Technology> {
+        self.technologies.iter().filter(move |technology| technology.ports.contains_key(&port))
+    }
+}
+
+/// A variable's name as the catalogue writes it: `spring.data.redis.host` is `SPRING_DATA_REDIS_HOST`.
+#[must_use]
+pub fn variable_name(name: &str) -> String {
+    let words = name.split(['_', '.', '-']).filter(|word| !word.is_empty());
+    words.map(str::to_ascii_uppercase).collect::<Vec<_>>().join("_")
+}
+
+/// The path of an image's repository without registry, tag and digest; Docker Hub's `library/` written out.
+fn repository_path(image: &str) -> String {
+    let image = image.split('@').next().unwrap_or_default();
+    let last = image.rfind('/').map_or(0, |at| at + 1);
+    let path = image[last..].find(':').map_or(image, |at| &image[..last + at]);
+    let path = match path.split_once('/') {
+        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => rest,
+        _ => path,
+    };
+    let path = path.to_ascii_lowercase();
+    if path.contains('/') { path } else { format!("library/{path}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::target::Protocol;
+
+    #[test]
+    fn every_file_is_read_and_nothing_is_claimed_twice() {
+        let all: Vec<_> = embedded().collect::<Result<_, _>>().unwrap();
+        assert!(all.len() > 50, "{}", all.len());
+        let mut claims = BTreeSet::new();
+        for technology in &all {
+            let clients = technology.clients.by_role().into_iter().flat_map(|(names, _)| names);
+            for claim in
+                technology.images.iter().chain(&technology.schemes).chain(&technology.tls_schemes).chain(clients)
+            {
+                assert!(claims.insert(claim.clone()), "{}: {claim} is claimed twice", technology.id);
+            }
+        }
+    }
+
+    #[test]
+    fn images_are_known_by_their_repository_wherever_it_is_mirrored() {
+        for (image, id) in [
+            ("redis", "redis"),
+            ("redis:7-alpine", "redis"),
+            ("docker.io/library/redis:7@sha256:00", "redis"),
+            ("ghcr.io/x/library/redis:7", "redis"),
+            ("crosscheck.test/library/mysql:9", "mysql"),
+            ("localhost:5000/mysql", "mysql"),
+            ("crosscheck.test/apache/kafka:4.1.0", "kafka"),
+            ("mirror.example/hub/confluentinc/cp-kafka:7.6.0", "kafka"),
+            ("bitnamilegacy/kafka", "kafka"),
+            ("quay.io/prometheus/prometheus:v3.0.0", "prometheus"),
+            ("docker.elastic.co/elasticsearch/elasticsearch:8.15.0", "elasticsearch"),
+            ("mariadb:10.11", "mariadb"),
+        ] {
+            assert_eq!(catalog().of_image(image).map(|found| found.id.as_str()), Some(id), "{image}");
+        }
+        for image in ["", "orders:1", "shop-app", "acme/redis:7", "sha256:abc", ":::", "@", "/"] {
+            assert_eq!(catalog().of_image(image).map(|found| found.id.as_str()), None, "{image}");
+        }
+    }
+
+    #[test]
+    fn variables_are_known_by_name_and_by_pattern() {
+        for (name, id, role, exact) in [
+            ("spring.data.redis.host", "redis", Role::Host, true),
+            ("SPRING_KAFKA_BOOTSTRAP_SERVERS", "kafka", Role::Address, true),
+            ("ORDERS_KAFKA_BOOTSTRAP_SERVERS", "kafka", Role::Address, false),
+            ("KAFKA_ZOOKEEPER_CONNECT", "zookeeper", Role::Address, true),
+            ("KAFKA_CONTROLLER_QUORUM_VOTERS", "kafka", Role::Peer, true),
+            ("SESSION_REDIS_URL", "redis", Role::Address, false),
+        ] {
+            let found = catalog().of_variable(&variable_name(name)).unwrap();
+            assert_eq!((found.technology.id.as_str(), found.role, found.exact), (id, role, exact), "{name}");
+        }
+        assert!(catalog().of_variable("REDIS_IMAGE").is_none());
+    }
+
+    #[test]
+    fn schemes_lead_to_protocols_and_ports() {
+        let of = |scheme| {
+            let (technology, tls) = catalog().of_scheme(scheme).unwrap();
+            (technology.protocol(), technology.default_port, tls)
+        };
+        assert_eq!(of("postgresql"), (Protocol::Tcp, Some(5432), false));
+        assert_eq!(of("redis"), (Protocol::Redis, Some(6379), false));
+        assert_eq!(of("rediss"), (Protocol::Redis, Some(6379), true));
+        assert_eq!(of("amqp"), (Protocol::Tcp, Some(5672), false));
+        assert_eq!(of("kafka"), (Protocol::Kafka, Some(9092), false));
+        assert!(catalog().of_scheme("s3").is_none());
+    }
+
+    #[test]
+    fn ports_say_who_listens_there() {
+        let ids: Vec<_> = catalog().of_port(6379).map(|technology| technology.id.as_str()).collect();
+        assert_eq!(ids, ["redis"]);
+    }
+}
