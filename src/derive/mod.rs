@@ -1,9 +1,26 @@
-//! Who must reach whom, and what says so. One file per origin; pure functions of the stack.
+//! Derives, from the stack alone, who must reach whom and what says so. Pure: nothing is opened, nothing is asked.
+//!
+//! One file per origin: [`environment`], [`published`], [`declared`]. [`address`] knows the grammars in which people write
+//! addresses. A connection that is not real is a false alarm, so every doubt is decided against deriving one.
+
+pub mod address;
+pub mod credentials;
+pub mod declared;
+pub mod environment;
+pub mod hosts;
+mod loopback;
+pub mod published;
+pub mod served;
+pub mod variable;
+
+#[cfg(test)]
+mod testing;
 
 use crate::plan::{Credentials, Expectation, Origin, Published, Vantage};
+use crate::stack::Container;
 use crate::target::Target;
 
-/// A connection that something says must work (or must not).
+/// A connection that must work (or must not), and what says so.
 #[derive(Clone, Debug)]
 pub struct Connection {
     /// From where.
@@ -14,10 +31,21 @@ pub struct Connection {
     pub origin: Origin,
     /// The published port behind the target, where it is one.
     pub published: Option<Published>,
-    /// What is expected.
+    /// What is expected of it.
     pub expect: Expectation,
-    /// What the client's settings say of how it connects.
+    /// What the client's settings say of how it connects, by name:
+    /// `credentials` (`none` or `file`), `driver`, `tls`, `security-protocol`, and MySQL's JDBC parameters verbatim.
     pub settings: Vec<(String, String)>,
-    /// The client's credentials.
+    /// The client's own credentials, where they surely belong to this target.
     pub credentials: Option<Credentials>,
+}
+
+/// The vantage inside a container.
+#[must_use]
+pub fn vantage(container: &Container) -> Vantage {
+    Vantage::Container {
+        service: container.service.clone(),
+        replica: container.scaled.then_some(container.number),
+        id: container.id.clone(),
+    }
 }

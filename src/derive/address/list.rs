@@ -1,0 +1,55 @@
+//! `host:port`, lists of these, and hosts alone: what stands where no scheme does.
+
+use super::{Address, Form, host_and_port};
+use crate::plan::Credentials;
+
+/// `host:port,host:port`; Kafka's voters `1@kafka:9093`; ZooKeeper's `zk:2181,zk2:2181/path`; `StackExchange.Redis`'
+/// `redis:6379,password=…`. Every item must be an address.
+pub(super) fn parse(value: &str) -> Option<Vec<Address>> {
+    let mut items = value.split([',', ';']).map(str::trim).peekable();
+    let mut found = Vec::new();
+    while let Some(item) = items.next_if(|item| !item.contains('=')) {
+        // A comma at the end is no further address.
+        if !item.is_empty() || items.peek().is_some() {
+            found.push(one(item)?);
+        }
+    }
+    let options: Vec<_> = items.collect();
+    if options.iter().any(|option| !option.is_empty() && !option.contains('=')) {
+        return None;
+    }
+    let option = |name: &str| {
+        let mut pairs = options.iter().filter_map(|option| option.split_once('='));
+        pairs.find(|(key, _)| key.trim().eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
+    };
+    let password = option("password");
+    let user = option("user").unwrap_or_default();
+    for address in &mut found {
+        if let Some(password) = &password {
+            address.credentials = Some(Credentials { user: user.clone(), password: Some(password.clone().into()) });
+        }
+        address.parameters = super::url::parameters(options.iter().copied());
+    }
+    Some(found)
+}
+
+fn one(item: &str) -> Option<Address> {
+    let (authority, path) = item.split_once('/').unwrap_or((item, ""));
+    // `registry:5000/app:1` is an image.
+    if path.contains(':') {
+        return None;
+    }
+    // The number of a voter: nothing else may stand before `@`, or a user would be taken for one.
+    let authority = match authority.split_once('@') {
+        Some((id, rest)) if id.bytes().all(|byte| byte.is_ascii_digit()) => rest,
+        Some(_) => return None,
+        None => authority,
+    };
+    let (host, port) = host_and_port(authority)?;
+    match port {
+        Some(_) => Some(Address::new(Form::HostPort, host, port)),
+        // `a/b` is a path or an image.
+        None if item.contains('/') => None,
+        None => Some(Address::new(Form::Host, host, None)),
+    }
+}

@@ -1,0 +1,209 @@
+//! The grammars in which people write addresses of servers. A value is understood as a whole or not at all.
+
+mod jdbc;
+mod keywords;
+mod list;
+mod url;
+
+use std::net::IpAddr;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::plan::Credentials;
+
+/// Longer values are no addresses.
+const LONGEST_VALUE: usize = 4096;
+
+/// More addresses than this in one value are not worth a check each.
+const MOST_ADDRESSES: usize = 64;
+
+/// What an address was written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Form {
+    /// `scheme://…`
+    Url,
+    /// `jdbc:…` or `r2dbc:…`
+    Jdbc,
+    /// `host=…;port=…` in one of its dialects, or `user:password@tcp(host:port)/database`.
+    Keywords,
+    /// `host:port`
+    HostPort,
+    /// A host alone.
+    Host,
+}
+
+/// One address found in a value.
+#[derive(Clone, Debug)]
+pub struct Address {
+    /// What it was written as.
+    pub form: Form,
+    /// The scheme in lower case, where there is one.
+    pub scheme: Option<String>,
+    /// The host without brackets.
+    pub host: String,
+    /// The port, where one is written.
+    pub port: Option<u16>,
+    /// The name after the host: a database, where the protocol has databases.
+    pub database: Option<String>,
+    /// Credentials that stand in the value itself.
+    pub credentials: Option<Credentials>,
+    /// Parameters that say how the client connects and are no secrets, as written.
+    pub parameters: Vec<(String, String)>,
+    /// The text of the user-info, which must not be shown.
+    secret: Option<SecretString>,
+}
+
+impl Address {
+    fn new(form: Form, host: &str, port: Option<u16>) -> Self {
+        Self {
+            form,
+            scheme: None,
+            host: host.to_owned(),
+            port,
+            database: None,
+            credentials: None,
+            parameters: Vec::new(),
+            secret: None,
+        }
+    }
+
+    /// A parameter by name, whatever its case.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+/// The addresses that a value consists of; empty where it is anything else.
+#[must_use]
+pub fn parse(value: &str) -> Vec<Address> {
+    let value = unquote(value.trim());
+    if value.is_empty() || value.len() > LONGEST_VALUE || value.contains(char::is_control) || is_template(value) {
+        return Vec::new();
+    }
+    let array = value.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let found = match array {
+        // A list as JSON or YAML writes it; `[::1]:80` has no quotes and no comma.
+        Some(items) if items.contains(['"', '\'']) => {
+            let items: Vec<_> = items.split(',').map(|item| unquote(item.trim())).collect();
+            parse_plain(&items.join(","))
+        }
+        _ => parse_plain(value),
+    };
+    found.filter(|found| found.len() <= MOST_ADDRESSES).unwrap_or_default()
+}
+
+fn parse_plain(value: &str) -> Option<Vec<Address>> {
+    let lower = value.get(..6).unwrap_or(value).to_ascii_lowercase();
+    if lower.starts_with("jdbc:") || lower.starts_with("r2dbc:") {
+        jdbc::parse(value)
+    } else if value.contains("://") {
+        url::parse_list(value)
+    } else {
+        keywords::parse(value).or_else(|| list::parse(value))
+    }
+}
+
+/// A value as it may be shown: without any credentials, on one line.
+#[must_use]
+pub fn shown(value: &str, addresses: &[Address]) -> String {
+    let mut shown = crate::text::redact(value.trim());
+    // The grammars here read user-info where a general redaction sees none: a comma or a slash in a password.
+    let secrets = addresses.iter().filter_map(|address| address.secret.as_ref()).map(ExposeSecret::expose_secret);
+    for secret in secrets.filter(|secret| !secret.is_empty()) {
+        shown = shown.replace(&format!("{secret}@"), "***@");
+    }
+    let passwords = addresses.iter().filter_map(|address| address.credentials.as_ref()?.password.as_ref());
+    for password in passwords.map(ExposeSecret::expose_secret).filter(|password| !password.is_empty()) {
+        shown = shown.replace(&format!("={password}"), "=***");
+    }
+    crate::text::line(&shown, 256)
+}
+
+/// Whether something was left to be filled in.
+fn is_template(value: &str) -> bool {
+    ["${", "{{", "}}", "<%", "$(", "%(", "%s"].iter().any(|mark| value.contains(mark))
+        || (value.contains('<') && value.contains('>'))
+}
+
+/// Quotation marks that came along from a file.
+fn unquote(value: &str) -> &str {
+    ['"', '\''].iter().find_map(|&mark| value.strip_prefix(mark)?.strip_suffix(mark)).map_or(value, str::trim)
+}
+
+/// Splits `host`, `host:port`, `[v6]` or `[v6]:port`; an IPv6 address may stand without brackets where no port follows.
+fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
+    let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+        let (host, rest) = rest.split_once(']')?;
+        host.parse::<std::net::Ipv6Addr>().ok()?;
+        match rest.strip_prefix(':') {
+            Some(port) => (host, Some(port)),
+            None if rest.is_empty() => (host, None),
+            None => return None,
+        }
+    } else if text.parse::<IpAddr>().is_ok() {
+        (text, None)
+    } else {
+        match text.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        }
+    };
+    if !is_host(host) {
+        return None;
+    }
+    match port {
+        None => Some((host, None)),
+        Some(port) => Some((host, Some(port_number(port)?))),
+    }
+}
+
+/// A port: digits alone, 1 to 65535.
+pub(super) fn port_number(text: &str) -> Option<u16> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if digits { text.parse().ok().filter(|&port| port != 0) } else { None }
+}
+
+/// Whether this can be a host's name or address. Underscores are allowed: Docker resolves them.
+pub(super) fn is_host(text: &str) -> bool {
+    if text.parse::<IpAddr>().is_ok() {
+        return true;
+    }
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    // A name of digits alone, or one that only looks like an address, is a number or a version.
+    name.len() <= 253 && name.split('.').all(label) && name.contains(|c: char| c.is_ascii_alphabetic())
+}
+
+/// Percent-decoding, as user-info and database names need it. What is not UTF-8 is no text.
+fn decode(text: &str) -> Option<String> {
+    percent_encoding::percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+}
+
+/// Credentials from `user:password`, percent-encoded.
+fn user_info(text: &str) -> Option<Credentials> {
+    let (user, password) = match text.split_once(':') {
+        Some((user, password)) => (user, Some(password)),
+        None => (text, None),
+    };
+    let password = match password {
+        Some(password) => Some(decode(password)?.into()),
+        None => None,
+    };
+    Some(Credentials { user: decode(user)?, password })
+}
+
+/// A database's name, if it is one that needs no quoting anywhere: what follows may be parameters in some vendor's dialect.
+fn database(text: &str) -> Option<String> {
+    let name = decode(text)?;
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    (plain && (1..=64).contains(&name.len())).then_some(name)
+}
+
+#[cfg(test)]
+mod tests;

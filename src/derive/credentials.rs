@@ -1,0 +1,99 @@
+//! A client's own credentials for a target, from the value itself or from the variables beside it.
+//!
+//! Only what surely belongs together is paired: a wrong pair would be a false alarm.
+
+use super::address::{Address, Form};
+use super::variable::{Environment, Variable};
+use crate::plan::Credentials;
+use crate::target::Protocol;
+use crate::text;
+
+const USERS: &[&str] = &["USERNAME", "USER", "LOGIN"];
+const PASSWORDS: &[&str] = &["PASSWORD", "PASS", "PASSWD", "PWD"];
+const PASSWORD_FILES: &[&str] = &["PASSWORD_FILE", "PASS_FILE", "PASSWD_FILE"];
+const DATABASES: &[&str] = &["DATABASE", "DB", "NAME", "DBNAME", "DB_NAME", "DATABASE_NAME"];
+
+/// What is known of how a client logs in.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Its credentials.
+    pub credentials: Option<Credentials>,
+    /// Where there are none, why: `none` (the client surely has none) or `file` (they stand in a file).
+    pub absent: Option<&'static str>,
+}
+
+/// The client's credentials for an address. None are given for protocols in which crosscheck does not log in.
+#[must_use]
+pub fn find(address: &Address, variable: &Variable, environment: &Environment, protocol: Protocol) -> Found {
+    if !matches!(protocol, Protocol::Mysql | Protocol::Redis | Protocol::Tcp) {
+        return Found::default();
+    }
+    let (user, password) = (environment.sibling(variable, USERS), environment.sibling(variable, PASSWORDS));
+    let file = environment.sibling(variable, PASSWORD_FILES).is_some();
+    let written = address.credentials.as_ref();
+    let found = match (written, user, password) {
+        // Two users, and nobody knows which one the client takes.
+        (Some(written), Some(user), _) if !written.user.is_empty() && written.user != user => return Found::default(),
+        (Some(written), _, None) if written.password.is_some() || address.form == Form::Url => Some(written.clone()),
+        (Some(written), _, Some(_)) if written.password.is_some() => Some(written.clone()),
+        (Some(written), _, Some(password)) => Some(pair(&written.user, password)),
+        (None, Some(user), Some(password)) => Some(pair(user, password)),
+        // Redis has a default user; elsewhere a password without one belongs to somebody else.
+        (None, None, Some(password)) if protocol == Protocol::Redis => Some(pair("", password)),
+        _ => None,
+    };
+    if found.is_some() {
+        // TCP alone has no login; nothing is handed over that is not used.
+        return Found { credentials: found.filter(|_| protocol != Protocol::Tcp), absent: None };
+    }
+    let absent = if file {
+        Some("file")
+    } else if address.form == Form::Url && written.is_none() && !has_secret(variable, environment) {
+        Some("none")
+    } else {
+        None
+    };
+    Found { credentials: None, absent }
+}
+
+fn pair(user: &str, password: &str) -> Credentials {
+    Credentials { user: user.to_owned(), password: Some(password.to_owned().into()) }
+}
+
+/// Whether any variable could be the secret of this server: it starts with the same word and is named like a secret.
+fn has_secret(variable: &Variable, environment: &Environment) -> bool {
+    let first = |name: &str| name.split('_').next().map(str::to_owned);
+    environment.iter().any(|(name, _)| {
+        name != variable.name && (first(name) == first(&variable.name) || name.len() < 12) && text::is_secret_name(name)
+    })
+}
+
+/// The database that the client asks for: from the address, or from the variable beside it.
+#[must_use]
+pub fn database(
+    address: &Address,
+    variable: &Variable,
+    environment: &Environment,
+    protocol: Protocol,
+) -> Option<String> {
+    let plain =
+        |name: &&str| name.len() <= 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+    let beside = || environment.sibling(variable, DATABASES).filter(plain).map(str::to_owned);
+    let bare = matches!(address.form, Form::HostPort | Form::Host);
+    match protocol {
+        Protocol::Mysql if bare => beside(),
+        Protocol::Mysql => address.database.clone(),
+        Protocol::Redis => {
+            let number = if bare { beside() } else { address.database.clone() };
+            redis_database(number.or_else(|| address.parameter("db").map(str::to_owned)).as_deref())
+        }
+        _ => None,
+    }
+}
+
+/// The number of a Redis database; the first is what a client gets that names none.
+#[must_use]
+pub fn redis_database(number: Option<&str>) -> Option<String> {
+    let number: u16 = number?.parse().ok()?;
+    (number != 0).then(|| number.to_string())
+}

@@ -1,0 +1,343 @@
+//! Connections that stand in the environment of containers.
+//!
+//! A variable is asked, in this order: is it about something else? is it a setting of this very server? is it switched off?
+//! Then its value must be an address as a whole ([`super::address`]), its host must be somebody whom the stack means
+//! ([`super::hosts`]), and its port must be known. Whatever fails one of these yields nothing.
+
+use super::address::{self, Address, Form};
+use super::credentials;
+use super::hosts::{self, Place};
+use super::loopback::Asked;
+use super::served::{known_port, served, technology};
+use super::variable::{Environment, Variable};
+use super::{Connection, vantage};
+use crate::catalog::{Known, Port, Role, Speaks, Technology, catalog};
+use crate::plan::{Expectation, Origin, OriginKind, Published};
+use crate::stack::{Container, Stack};
+use crate::target::{Protocol, Target};
+use crate::text;
+
+/// Words that stand where a host was to be filled in, unless the stack has that name.
+const PLACEHOLDERS: &str = "\
+    changeme change-me change_me disabled dummy example fake false host hostname ip nil none null off placeholder \
+    replace server todo true undefined unused xxx";
+
+/// Schemes that name no technology: the port must be written, and TCP is all that is known.
+const PLAIN_SCHEMES: &[&str] = &["tcp", "grpc", "grpcs", "ssl", "tls"];
+
+/// JDBC parameters that decide how MySQL's driver logs in.
+const MYSQL_PARAMETERS: &[&str] = &["useSSL", "sslMode", "allowPublicKeyRetrieval"];
+
+/// Kafka's security protocols.
+const SECURITY_PROTOCOLS: &[&str] = &["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"];
+
+/// UDP ports that people write like any other: statsd, syslog, Jaeger's agent, GELF, NTP, SNMP.
+const UDP_PORTS: &[u16] = &[123, 161, 514, 5775, 6831, 6832, 8125, 12201];
+
+/// Whether a scheme names UDP, of which no look can say whether it arrives.
+fn is_datagram(scheme: &str) -> bool {
+    scheme.split(['+', '.', '-']).any(|word| matches!(word, "udp" | "udp4" | "udp6" | "statsd" | "gelf"))
+}
+
+/// Every connection that the environment of the stack's containers asks for, in the order of containers and variables.
+///
+/// Containers that do not run are asked too: whether they can be looked from is the plan's question.
+#[must_use]
+pub fn derive(stack: &Stack) -> Vec<Connection> {
+    stack.containers.iter().filter(|container| !is_one_off(container)).flat_map(|at| of_container(stack, at)).collect()
+}
+
+/// Whether this is a container of `docker compose run`: `shop-app-run-1f2e3d4c5b6a`.
+fn is_one_off(container: &Container) -> bool {
+    let mut parts = container.name.rsplit(['-', '_']);
+    let id = parts.next().unwrap_or_default();
+    parts.next() == Some("run") && id.len() >= 8 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn of_container(stack: &Stack, container: &Container) -> Vec<Connection> {
+    let environment = Environment::new(&container.environment);
+    let mut found = Vec::new();
+    for (name, value) in &container.environment {
+        let variable = Variable::new(name);
+        let known = catalog().of_variable(&variable.name);
+        if is_about_something_else(container, &variable, known) || environment.is_switched_off(&variable) {
+            continue;
+        }
+        let mut addresses = address::parse(value);
+        addresses.retain(|address| !address.scheme.as_deref().is_some_and(is_datagram));
+        let shown = if text::is_secret_name(name) { "***".to_owned() } else { address::shown(value, &addresses) };
+        let origin = Origin { kind: OriginKind::Environment, name: text::line(name, 128), value: Some(shown) };
+        let asked = Asked { stack, container, environment: &environment, variable: &variable, known };
+        found.extend(addresses.iter().filter_map(|address| connection(&asked, address, &origin)));
+    }
+    found
+}
+
+/// Whether a variable is no address, or a setting of the server that runs in this container.
+fn is_about_something_else(container: &Container, variable: &Variable, known: Option<Known>) -> bool {
+    let listed = known.is_some_and(|known| known.exact);
+    if variable.says_elsewhere() && !listed {
+        return true;
+    }
+    let Some(own) = technology(container) else { return false };
+    let other = known.is_some_and(|known| known.role == Role::Peer || (known.exact && known.technology.id != own.id));
+    own.owns(&variable.name) && !other
+}
+
+fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Connection> {
+    let place = hosts::place(asked.stack, Some(asked.container), &address.host);
+    let bare = matches!(address.form, Form::HostPort | Form::Host);
+    if bare && asked.known.is_none() && asked.variable.says_no_address() {
+        return None;
+    }
+    let server = match &place {
+        Place::Containers(containers) => containers.first().copied(),
+        _ => None,
+    };
+    let meaning = Meaning::of(asked, address, server)?;
+    let port = meaning.port;
+    let counts = match &place {
+        // A service that names itself says who it is, not where it connects to.
+        Place::Containers(all) => {
+            !all.iter().any(|other| other.service == asked.container.service)
+                && (!bare || is_port_of(all, asked, address, port))
+        }
+        Place::Loopback => {
+            asked.known.is_none_or(|known| known.role != Role::Peer)
+                && asked.loopback_counts(address, port, meaning.http)
+        }
+        Place::Gateway => !(meaning.http && asked.variable.is_followed(asked.known.is_some_and(|known| known.exact))),
+        Place::Network => true,
+        Place::Nobody => is_probably_misspelt(asked, address, &meaning),
+        Place::Outside => false,
+    };
+    if !counts || (bare && UDP_PORTS.contains(&port)) {
+        return None;
+    }
+    let published = matches!(place, Place::Gateway).then(|| hosts::publisher(asked.stack, port)).flatten();
+    let protocol =
+        meaning.protocol(server.or(published.map(|(container, _)| container)), published.map(|(_, port)| port));
+    let login = credentials::find(address, asked.variable, asked.environment, protocol);
+    let mut target = Target::new(protocol, address.host.trim_end_matches('.').to_owned(), port);
+    target.path = match (protocol, server) {
+        // Never a path out of the variable: nobody knows what a request there would do.
+        (Protocol::Http | Protocol::Https, Some(server)) => served(server, port).path,
+        _ => credentials::database(address, asked.variable, asked.environment, protocol),
+    };
+    Some(Connection {
+        from: vantage(asked.container),
+        target,
+        origin: origin.clone(),
+        published: published.map(|(container, container_port)| Published {
+            container: container.id.clone(),
+            service: container.service.clone(),
+            container_port,
+        }),
+        expect: Expectation::Answers,
+        settings: settings(asked, address, &meaning, protocol, login.absent),
+        credentials: login.credentials,
+    })
+}
+
+/// What scheme, variable and server make of an address.
+struct Meaning<'a> {
+    port: u16,
+    /// HTTP by its scheme.
+    http: bool,
+    /// TLS by its scheme or parameters, where the protocol that is spoken has none.
+    tls: bool,
+    /// The technology that the scheme names.
+    scheme: Option<&'a Technology>,
+    /// Whether any scheme is known: one that is not names nothing in the network (`s3://bucket`).
+    understood: bool,
+    known: Option<Known<'a>>,
+    /// The protocol of the scheme, where it settles it.
+    settled: Option<Protocol>,
+}
+
+impl<'a> Meaning<'a> {
+    /// `None` where no port is known.
+    fn of(asked: &Asked<'a>, address: &Address, server: Option<&Container>) -> Option<Self> {
+        let scheme = address.scheme.as_deref().map(|scheme| (scheme, scheme.split('+').next().unwrap_or(scheme)));
+        let by_scheme = scheme.and_then(|(whole, base)| {
+            let suffix = whole.strip_prefix(base).unwrap_or_default();
+            // What follows `+` is a driver, unless it says that there is no host and port to connect to.
+            let elsewhere = ["+srv", "+unix", "+socket", "+ssh"].contains(&suffix);
+            catalog().of_scheme(whole).or_else(|| catalog().of_scheme(base).filter(|_| !elsewhere))
+        });
+        let settled = match scheme.map(|(whole, _)| whole) {
+            Some("http" | "ws") => Some(Protocol::Http),
+            Some("https" | "wss") => Some(Protocol::Https),
+            _ => by_scheme.map(|(technology, _)| technology.protocol()),
+        };
+        let plain = scheme.is_some_and(|(whole, _)| PLAIN_SCHEMES.contains(&whole));
+        let http = matches!(settled, Some(Protocol::Http | Protocol::Https));
+        let parameter = |name: &str| address.parameter(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        let tls = by_scheme.is_some_and(|(_, tls)| tls)
+            || scheme.is_some_and(|(whole, _)| matches!(whole, "ssl" | "tls" | "grpcs"))
+            || (address.form != Form::Jdbc && (parameter("ssl") || parameter("tls")));
+        let mut meaning = Self {
+            port: 0,
+            http,
+            tls,
+            scheme: by_scheme.map(|(technology, _)| technology),
+            understood: http || plain || by_scheme.is_some(),
+            known: asked.known,
+            settled,
+        };
+        meaning.port = meaning.find_port(asked, address, server)?;
+        Some(meaning)
+    }
+
+    fn find_port(&self, asked: &Asked, address: &Address, server: Option<&Container>) -> Option<u16> {
+        if address.port.is_some() {
+            return address.port;
+        }
+        match address.form {
+            Form::Url | Form::Jdbc => {
+                self.scheme.and_then(|known| known.default_port).or_else(|| self.settled?.default_port())
+            }
+            Form::Keywords => self.scheme.or(server.and_then(technology)).and_then(|known| known.default_port),
+            Form::HostPort => None,
+            Form::Host => {
+                let host = asked.variable.says_host() || asked.known.is_some_and(|known| known.role != Role::Address);
+                if !host || asked.known.is_some_and(|known| known.role == Role::Address) {
+                    return None;
+                }
+                if let Some(beside) = asked.environment.sibling(asked.variable, &["PORT"]) {
+                    // Orchestrators write `tcp://10.0.0.1:6379` into such a variable.
+                    return address::port_number(beside).or_else(|| address::parse(beside).first()?.port);
+                }
+                let known = asked.known.map(|known| known.technology).filter(|known| known.default_port.is_some());
+                // Which of a broker's listeners is meant is known from the port alone.
+                let known = known.or_else(|| server.and_then(technology)).filter(|it| it.protocol() != Protocol::Kafka);
+                known?.default_port
+            }
+        }
+    }
+
+    /// Scheme before variable before server before TCP.
+    fn protocol(&self, server: Option<&Container>, server_port: Option<u16>) -> Protocol {
+        let port = server_port.unwrap_or(self.port);
+        let by_variable = || self.known.map(|known| known.technology).filter(|known| known.default_port.is_some());
+        if self.http {
+            // gRPC over `http://` answers no HTTP/1.1.
+            let grpc = |port: &Port| port.speaks == Speaks::Grpc;
+            let is_grpc = match server.filter(|server| technology(server).is_some()) {
+                Some(server) => known_port(server, port).is_some_and(grpc),
+                None => catalog().of_port(port).filter_map(|known| known.ports.get(&port)).any(grpc),
+            };
+            return if is_grpc { Protocol::Tcp } else { self.settled.unwrap_or(Protocol::Http) };
+        }
+        if self.tls || self.known.is_some_and(|known| known.role == Role::Peer) {
+            return Protocol::Tcp;
+        }
+        if let Some(protocol) = self.settled {
+            return protocol;
+        }
+        match (by_variable(), server) {
+            (Some(known), _) => known
+                .ports
+                .get(&self.port)
+                .filter(|_| known.protocol() != Protocol::Kafka)
+                .map_or_else(|| known.protocol(), Port::protocol),
+            (None, Some(server)) => served(server, port).protocol,
+            (None, None) => Protocol::Tcp,
+        }
+    }
+}
+
+/// Whether `name:number` is an address of these containers, and not the tag of an image or a user with his group.
+fn is_port_of(containers: &[&Container], asked: &Asked, address: &Address, port: u16) -> bool {
+    let usual = port >= 1024 || matches!(port, 80 | 443);
+    address.form == Form::Host
+        || usual
+        || asked.known.is_some()
+        || containers.iter().any(|container| super::served::serves(container, port))
+}
+
+/// Whether a name that nobody has was probably meant to be somebody's.
+fn is_probably_misspelt(asked: &Asked, address: &Address, meaning: &Meaning) -> bool {
+    let host = address.host.to_ascii_lowercase();
+    if PLACEHOLDERS.split_ascii_whitespace().any(|known| known == host)
+        || host.starts_with("your")
+        || host.starts_with("my-")
+    {
+        return false;
+    }
+    if asked.known.is_some() {
+        // Only where the scheme, if there is one, leads anywhere.
+        return address.scheme.is_none() || meaning.understood;
+    }
+    if meaning.http {
+        let public = asked.variable.is_followed(false);
+        return !public && (address.port.is_some() || hosts::nearest(asked.stack, &host).is_some());
+    }
+    matches!(address.form, Form::Url | Form::Jdbc) && meaning.understood
+}
+
+fn settings(
+    asked: &Asked,
+    address: &Address,
+    meaning: &Meaning,
+    protocol: Protocol,
+    no_credentials: Option<&str>,
+) -> Vec<(String, String)> {
+    let mut settings: Vec<(String, String)> = Vec::new();
+    let mut say = |name: &str, value: &str| settings.push((name.to_owned(), value.to_owned()));
+    let http = matches!(protocol, Protocol::Http | Protocol::Https);
+    // Of a protocol that nobody knows nobody can say whether it has logins.
+    let has_logins = meaning.scheme.is_some() || address.scheme.is_none();
+    if let Some(absent) = no_credentials.filter(|_| has_logins && !http && protocol != Protocol::Kafka) {
+        say("credentials", absent);
+    }
+    if meaning.tls {
+        say("tls", "true");
+    }
+    if address.form == Form::Jdbc {
+        say("driver", "jdbc");
+    }
+    if protocol == Protocol::Mysql {
+        for name in MYSQL_PARAMETERS {
+            if let Some(value) = address.parameter(name) {
+                say(name, value);
+            }
+        }
+    }
+    if protocol == Protocol::Kafka
+        && let Some(security) = security_protocol(asked, address)
+    {
+        say("security-protocol", &security);
+    }
+    settings
+}
+
+/// The security protocol of a Kafka client: its URL's scheme, or the variable that surely belongs to this one.
+fn security_protocol(asked: &Asked, address: &Address) -> Option<String> {
+    let known = |text: &str| {
+        let upper = text.trim().to_ascii_uppercase();
+        SECURITY_PROTOCOLS.iter().find(|known| **known == upper).map(|known| (*known).to_owned())
+    };
+    if let Some(by_scheme) = address.scheme.as_deref().and_then(known) {
+        return Some(by_scheme);
+    }
+    let mut found: Vec<_> = asked
+        .environment
+        .iter()
+        .filter(|(name, _)| name.ends_with("SECURITY_PROTOCOL") && !name.contains("INTER_BROKER"))
+        .filter_map(|(name, value)| Some((name, known(value)?)))
+        .collect();
+    // `KAFKA_BOOTSTRAP_SERVERS` goes with `KAFKA_SECURITY_PROTOCOL`, `…_PROPERTIES_SECURITY_PROTOCOL`.
+    let stem = asked.variable.name.split("_BOOTSTRAP").next().unwrap_or_default();
+    if let Some((_, value)) = found.iter().find(|(name, _)| name.starts_with(stem)) {
+        return Some(value.clone());
+    }
+    found.dedup_by(|a, b| a.1 == b.1);
+    match found.as_slice() {
+        [(_, only)] => Some(only.clone()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! Whom a host's name or address means in a stack.
+
+use std::net::IpAddr;
+
+use crate::stack::{Container, Stack};
+use crate::target::is_loopback;
+
+/// Names that Docker gives the engine's host, or that people map to it by `host-gateway`.
+const ENGINE_HOST: &[&str] =
+    &["host.docker.internal", "gateway.docker.internal", "docker.for.mac.host.internal", "docker.for.mac.localhost"];
+
+/// The gateway of Docker's default bridge, where nobody has moved it.
+const DEFAULT_GATEWAY: &str = "172.17.0.1";
+
+/// Whom a host means.
+#[derive(Clone, Debug)]
+pub enum Place<'a> {
+    /// Containers of the stack, whether or not the asker can resolve the name.
+    Containers(Vec<&'a Container>),
+    /// The asker itself.
+    Loopback,
+    /// The engine's host, as containers see it.
+    Gateway,
+    /// An address on one of the stack's networks that no container has now.
+    Network,
+    /// A name without a dot that nobody in the stack has.
+    Nobody,
+    /// Anything else: the outside, a wildcard address.
+    Outside,
+}
+
+/// Whom `host` means, asked by a container, or by the host where there is none.
+#[must_use]
+pub fn place<'a>(stack: &'a Stack, asker: Option<&Container>, host: &str) -> Place<'a> {
+    let host = host.trim_end_matches('.');
+    if is_loopback(host) {
+        return Place::Loopback;
+    }
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return at(stack, address.to_canonical());
+    }
+    if let Some(mapped) = asker.and_then(|container| extra_host(container, host)) {
+        let gateway = mapped == "host-gateway" || mapped == DEFAULT_GATEWAY;
+        return match mapped.parse::<IpAddr>() {
+            _ if gateway => Place::Gateway,
+            Ok(address) => at(stack, address.to_canonical()),
+            Err(_) => Place::Outside,
+        };
+    }
+    let named = named(stack, host);
+    if !named.is_empty() {
+        return Place::Containers(named);
+    }
+    if ENGINE_HOST.iter().any(|known| known.eq_ignore_ascii_case(host)) {
+        return Place::Gateway;
+    }
+    if host.contains('.') || host.is_empty() { Place::Outside } else { Place::Nobody }
+}
+
+/// The containers of a name; Docker also answers to `name.network`.
+fn named<'a>(stack: &'a Stack, host: &str) -> Vec<&'a Container> {
+    let named = stack.named(host);
+    if !named.is_empty() {
+        return named;
+    }
+    if let Some((name, network)) = host.split_once('.')
+        && stack.networks.iter().any(|known| known.name == network)
+    {
+        return stack.named(name);
+    }
+    // A host name is not always resolvable by others, but nobody else is meant.
+    stack.containers.iter().filter(|c| !c.on_host_network() && c.hostname.eq_ignore_ascii_case(host)).collect()
+}
+
+fn at(stack: &Stack, address: IpAddr) -> Place<'_> {
+    if address.is_unspecified() || address.is_multicast() {
+        return Place::Outside;
+    }
+    let attachments = || stack.containers.iter().flat_map(|container| &container.attachments);
+    if attachments().any(|at| at.gateway == Some(address)) || address.to_string() == DEFAULT_GATEWAY {
+        return Place::Gateway;
+    }
+    if let Some(container) = stack.at_address(address) {
+        return Place::Containers(vec![container]);
+    }
+    // The stack does not hold subnets; a neighbour in the same 256 addresses is surely on the same network.
+    let near = |own: &IpAddr| match (own, address) {
+        (IpAddr::V4(own), IpAddr::V4(address)) => own.octets()[..3] == address.octets()[..3],
+        _ => false,
+    };
+    if attachments().flat_map(|at| &at.addresses).any(near) { Place::Network } else { Place::Outside }
+}
+
+/// What `extra_hosts` of a container maps a name to.
+fn extra_host<'a>(container: &'a Container, host: &str) -> Option<&'a str> {
+    let entries = container.extra_hosts.iter().filter_map(|entry| entry.split_once([':', '=']));
+    let mut found = entries.filter(|(name, _)| name.eq_ignore_ascii_case(host));
+    found.next().map(|(_, address)| address.trim_matches(['[', ']']))
+}
+
+/// The name of the stack that is most like this one, where it is so like it that it was probably meant.
+#[must_use]
+pub fn nearest<'a>(stack: &'a Stack, host: &str) -> Option<&'a str> {
+    let host = host.to_ascii_lowercase();
+    nearest_of(stack.names().into_keys(), &host)
+}
+
+/// The candidate that is most like `word`: at most two edits, and one in a short word.
+pub(super) fn nearest_of<'a>(candidates: impl Iterator<Item = &'a str>, word: &str) -> Option<&'a str> {
+    let most = if word.chars().count() < 6 { 1 } else { 2 };
+    let distances = candidates.map(|candidate| (strsim::osa_distance(candidate, word), candidate));
+    distances.filter(|&(distance, _)| (1..=most).contains(&distance)).min().map(|(_, candidate)| candidate)
+}
+
+/// The container that publishes this port of the host, bound now or asked for.
+#[must_use]
+pub fn publisher(stack: &Stack, host_port: u16) -> Option<(&Container, u16)> {
+    let find = |wanted: bool| {
+        stack.containers.iter().find_map(|container| {
+            let ports = if wanted { &container.wanted_ports } else { &container.ports };
+            let port = ports.iter().find(|port| port.host_port == Some(host_port))?;
+            Some((container, port.container_port))
+        })
+    };
+    find(false).or_else(|| find(true))
+}

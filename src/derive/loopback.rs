@@ -1,0 +1,98 @@
+//! Whether `localhost` in a variable of a container is a connection that crosscheck should look at.
+//!
+//! It is the most frequent fault of all, and the most frequent false alarm: links for browsers, servers that name
+//! themselves, and defaults of features that nobody uses look the same.
+
+use super::address::{Address, Form};
+use super::served::{serves, technology};
+use super::variable::{Environment, Variable};
+use crate::catalog::Known;
+use crate::stack::{Container, Stack};
+
+/// Words of services that are web front ends: their settings are for browsers.
+const FRONT_ENDS: &str = "\
+    angular client console dashboard front frontend gui next nextjs nuxt portal react site spa svelte ui vite vue \
+    web webapp webclient website webui www";
+
+/// Images that hand files to browsers.
+const FILE_SERVERS: &[&str] = &["nginx", "httpd", "caddy"];
+
+/// Images that send requests to whatever they are told, and follow no links.
+const LOAD_GENERATORS: &str = "load-generators";
+
+/// Variables that say on which port the container itself listens.
+const OWN_PORT: &[&str] =
+    &["PORT", "SERVER_PORT", "APP_PORT", "HTTP_PORT", "LISTEN_PORT", "API_PORT", "ASPNETCORE_HTTP_PORTS"];
+
+/// A container, its variables, and one of these.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    pub stack: &'a Stack,
+    pub container: &'a Container,
+    pub environment: &'a Environment<'a>,
+    pub variable: &'a Variable,
+    pub known: Option<Known<'a>>,
+}
+
+impl Asked<'_> {
+    /// Whether `localhost:port` is meant to be the server of somebody else.
+    pub(super) fn loopback_counts(&self, address: &Address, port: u16, http: bool) -> bool {
+        if self.known.is_none() && matches!(address.form, Form::HostPort | Form::Host) {
+            return false;
+        }
+        if self.own(port) {
+            return false;
+        }
+        if http {
+            return self.others(port)
+                && !self.own_by_settings(port)
+                && (self.is_load_generator() || !self.is_for_people());
+        }
+        // A URL or `host:port` was written on purpose; a bare `localhost` is the default of many a settings file, used or not.
+        address.form != Form::Host || self.others(port)
+    }
+
+    /// Whether this container, or one in the same network namespace, is known to serve the port.
+    fn own(&self, port: u16) -> bool {
+        let here =
+            |other: &&Container| other.id == self.container.id || self.stack.share_namespace(other, self.container);
+        self.stack.containers.iter().filter(here).any(|container| serves(container, port))
+    }
+
+    /// Whether another service serves the port, in its container or on the host, or is what the variable means.
+    fn others(&self, port: u16) -> bool {
+        let others = self.stack.containers.iter().filter(|other| other.service != self.container.service);
+        let mut elsewhere = others.filter(|other| !self.stack.share_namespace(other, self.container));
+        elsewhere.any(|other| {
+            let published = other.ports.iter().chain(&other.wanted_ports).any(|known| known.host_port == Some(port));
+            let meant =
+                self.known.is_some_and(|known| technology(other).is_some_and(|it| it.id == known.technology.id));
+            published || meant || serves(other, port)
+        })
+    }
+
+    /// Whether the container's settings or command say that it listens there itself.
+    fn own_by_settings(&self, port: u16) -> bool {
+        let port = port.to_string();
+        let named = |text: &str| text.split(|c: char| !c.is_ascii_digit()).any(|number| number == port);
+        OWN_PORT.iter().filter_map(|name| self.environment.get(name)).any(|value| value == port)
+            || self.container.command.iter().any(|argument| named(argument))
+    }
+
+    fn is_load_generator(&self) -> bool {
+        technology(self.container).is_some_and(|known| known.id == LOAD_GENERATORS)
+    }
+
+    /// Whether the variable, or everything in this container, is for browsers.
+    fn is_for_people(&self) -> bool {
+        self.variable.is_followed(self.known.is_some_and(|known| known.exact)) || self.is_front_end()
+    }
+
+    fn is_front_end(&self) -> bool {
+        let service = self.container.service.to_ascii_lowercase();
+        let mut words = service.split(|c: char| !c.is_ascii_alphanumeric());
+        words.any(|word| FRONT_ENDS.split_ascii_whitespace().any(|known| known == word) || word.ends_with("frontend"))
+            || self.environment.iter().any(|(name, _)| Variable::new(name).is_for_browsers())
+            || technology(self.container).is_some_and(|known| FILE_SERVERS.contains(&known.id.as_str()))
+    }
+}

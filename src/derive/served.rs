@@ -1,0 +1,75 @@
+//! What a container's server speaks on a port, by its image and its settings. Unknown is TCP: nothing is guessed.
+
+use crate::catalog::{Port, Technology, catalog};
+use crate::stack::Container;
+use crate::target::Protocol;
+
+/// Where Kafka's images take the listeners' names and ports from, and what each speaks.
+const LISTENERS: &[&str] =
+    &["KAFKA_LISTENERS", "KAFKA_CFG_LISTENERS", "KAFKA_ADVERTISED_LISTENERS", "KAFKA_CFG_ADVERTISED_LISTENERS"];
+const CONTROLLERS: &[&str] = &["KAFKA_CONTROLLER_LISTENER_NAMES", "KAFKA_CFG_CONTROLLER_LISTENER_NAMES"];
+const PROTOCOLS: &[&str] = &["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP", "KAFKA_CFG_LISTENER_SECURITY_PROTOCOL_MAP"];
+
+/// What is spoken on a port, and how to look at it without a client's settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// How it is looked at.
+    pub protocol: Protocol,
+    /// For HTTP, the path that is safe to request, where it is not `/`.
+    pub path: Option<String>,
+}
+
+/// The technology of a container's image.
+#[must_use]
+pub fn technology(container: &Container) -> Option<&'static Technology> {
+    catalog().of_image(&container.image)
+}
+
+/// What a container's server speaks on a port in it.
+#[must_use]
+pub fn served(container: &Container, port: u16) -> Served {
+    let tcp = Served { protocol: Protocol::Tcp, path: None };
+    let Some(technology) = technology(container) else { return tcp };
+    if technology.protocol() == Protocol::Kafka
+        && let Some(protocol) = kafka_listener(container, port)
+    {
+        return Served { protocol, path: None };
+    }
+    match technology.ports.get(&port) {
+        Some(known) => Served { protocol: known.protocol(), path: known.path.clone() },
+        None => tcp,
+    }
+}
+
+/// What the catalogue says of a port of a container, where it says anything.
+#[must_use]
+pub fn known_port(container: &Container, port: u16) -> Option<&'static Port> {
+    technology(container)?.ports.get(&port)
+}
+
+/// What one of Kafka's listeners speaks, by the broker's own settings; `None` where they do not name the port.
+fn kafka_listener(container: &Container, port: u16) -> Option<Protocol> {
+    let setting = |names: &[&str]| names.iter().find_map(|name| container.variable(name)).unwrap_or_default();
+    let mut listeners = LISTENERS.iter().filter_map(|name| container.variable(name)).flat_map(|value| value.split(','));
+    let (name, _) = listeners.find_map(|listener| {
+        let (name, address) = listener.trim().split_once("://")?;
+        let own = address.rsplit_once(':')?.1.parse() == Ok(port);
+        own.then_some((name, address))
+    })?;
+    if setting(CONTROLLERS).split(',').any(|controller| controller.trim().eq_ignore_ascii_case(name)) {
+        return Some(Protocol::Tcp);
+    }
+    let mut map = setting(PROTOCOLS).split(',').filter_map(|entry| entry.trim().split_once(':'));
+    let security = map.find(|(listener, _)| listener.eq_ignore_ascii_case(name)).map_or(name, |(_, protocol)| protocol);
+    // With TLS or SASL nothing can be asked without a client's settings.
+    let guarded = ["SSL", "SASL_SSL", "SASL_PLAINTEXT"].iter().any(|known| known.eq_ignore_ascii_case(security.trim()));
+    Some(if guarded { Protocol::Tcp } else { Protocol::Kafka })
+}
+
+/// Whether a container is known to serve a port: by its image, what it exposes, or what it publishes.
+#[must_use]
+pub fn serves(container: &Container, port: u16) -> bool {
+    container.exposed.contains(&port)
+        || container.ports.iter().chain(&container.wanted_ports).any(|published| published.container_port == port)
+        || known_port(container, port).is_some()
+}

@@ -1,0 +1,43 @@
+//! Small stacks for the tests of this module.
+
+use std::net::IpAddr;
+
+use crate::stack::{Attachment, Container, Network, PublishedPort, Stack, State, Status};
+
+/// A running container of a service, alone on no network yet.
+pub(super) fn container(service: &str, image: &str) -> Container {
+    Container {
+        id: format!("{service}-id"),
+        name: format!("shop-{service}-1"),
+        service: service.into(),
+        number: 1,
+        image: image.into(),
+        hostname: format!("{service}0123456789"),
+        state: State { status: Status::Running, ..State::default() },
+        network_mode: "shop_default".into(),
+        ..Container::default()
+    }
+}
+
+/// A stack in which every container is on the network `shop_default`, with addresses from 172.30.0.2 on.
+pub(super) fn stack(containers: impl IntoIterator<Item = Container>) -> Stack {
+    let mut containers: Vec<_> = containers.into_iter().collect();
+    for (index, container) in containers.iter_mut().enumerate() {
+        if container.network_mode == "shop_default" {
+            container.attachments.push(Attachment {
+                network: "shop_default".into(),
+                names: [container.service.clone(), container.name.clone()].into(),
+                addresses: vec![IpAddr::from([172, 30, 0, u8::try_from(index + 2).unwrap()])],
+                gateway: Some(IpAddr::from([172, 30, 0, 1])),
+            });
+        }
+    }
+    let network =
+        Network { name: "shop_default".into(), id: "net-id".into(), key: Some("default".into()), ..Network::default() };
+    Stack { project: "shop".into(), containers, networks: vec![network], ..Stack::default() }
+}
+
+/// A published port.
+pub(super) fn port(container_port: u16, host_port: u16, host_address: &str) -> PublishedPort {
+    PublishedPort { container_port, host_port: Some(host_port), host_address: host_address.parse().unwrap() }
+}

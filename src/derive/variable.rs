@@ -1,0 +1,221 @@
+//! What a variable's name says about its value, and the variables that belong to it.
+
+use std::collections::BTreeMap;
+
+use crate::catalog::variable_name;
+
+/// Words that say, wherever they stand, that the value is no address that this container connects to: where it listens,
+/// what it tells others, whom it lets in, what it is made of. UDP and debuggers too: nothing can be said of either.
+const ELSEWHERE: &str = "\
+    ACCEPT ADVERTISE ADVERTISED ALLOW ALLOWED ALLOWLIST ANNOTATIONS ANNOUNCE ANNOUNCED ATTRIBUTES BIND BINDING \
+    BLACKLIST BUILD CALLBACK CERT CERTIFICATE COLLECTD COMMIT COOKIE CORS CSP CSRF DEBUG DEBUGGER DENIED DISPLAY \
+    DNS DOCKERFILE DOMAIN DOMAINS EXCLUDE EXPOSE EXPOSED GELF HEADERS IMAGE IMAGES INSTANCE JAVA JDWP LABEL LABELS \
+    LETSENCRYPT LISTEN LISTENER LISTENERS LISTENING LOGO NODENAME NTP ORIGIN ORIGINS PROXIES REDIRECT REDIRECTS \
+    REFERER REFERRER RELEASE RESOLVER SAN SANS SNI STATSD SYSLOG TAG TAGS TRUSTED UDP VERSION VERSIONS VIRTUAL \
+    WHITELIST XDEBUG";
+
+/// Whole names that are no addresses to connect to.
+const NAMES_ELSEWHERE: &str = "HOME HOSTNAME JAEGER_AGENT_HOST OTEL_EXPORTER_JAEGER_AGENT_HOST PATH PWD";
+
+/// Last words after which only a whole URL is believed: users, databases and passwords are named like services, too.
+const NOT_BARE: &str = "\
+    ARGS BUCKET CHANNEL CLASS CMD COMMAND CREDENTIALS DATABASE DB DBNAME DIALECT DIR DRIVER ENABLED ENGINE ENV \
+    ENVIRONMENT FILE FLAGS FORMAT GID GROUP HOME ID IDS INDEX KEY KEYS LANG LEVEL LOGIN MODE NAME NAMES NAMESPACE \
+    OPTIONS OPTS OWNER PACKAGE PASS PASSWD PASSWORD PATH PATHS PERMISSIONS PORT PORTS PREFIX PROFILE PROFILES \
+    PROVIDER PWD QUEUE RATIO REALM REGION ROLE ROLES SCHEMA SECRET SIZE TIME TIMEZONE TOKEN TOPIC TOPICS TYPE TZ \
+    UID USER USERID USERNAME USERS VENDOR VHOST ZONE";
+
+/// Last words that make a bare word a host.
+const HOST: &str = "\
+    ADDR ADDRESS ADDRESSES ADDRS ENDPOINT ENDPOINTS HOST HOSTNAME HOSTS IP SERVER SERVERS UPSTREAM";
+
+/// Last words that say "address" and are no part of the name that variables of one server share.
+const ADDRESS: &str = "\
+    ADDR ADDRESS ADDRESSES ADDRS CONNECTION DSN ENDPOINT ENDPOINTS HOST HOSTNAME HOSTS IP JDBC NODES R2DBC SERVER \
+    SERVERS STRING UPSTREAM URI URIS URL URLS";
+
+/// Words of links that people or their browsers follow: there, `localhost` is right, whatever it is in a container.
+const FOLLOWED: &str = "\
+    ACTIVATION ASSET ASSETS AUTHORITY AVATAR BROWSER CANCEL CDN CONSOLE DASHBOARD DOC DOCS DOMAIN EMAIL EXTERNAL \
+    FRONT FRONTEND GRAFANA HOMEPAGE INVITE ISSUER KEYCLOAK KIBANA LINK LINKS LOGIN LOGOUT MAIL MEDIA NG OAUTH \
+    OAUTH2 OIDC PORTAL PUBLIC RESET RETURN ROOT SELF SHARE SITE SSO STATIC SUCCESS SWAGGER UI VITE WEB WEBAPP \
+    WEBHOOK WEBSITE WEBUI WWW";
+
+/// The same, as ends of names, where the catalogue does not know better.
+const FOLLOWED_ENDS: &str = "\
+    ADMIN_URL APP_URI APP_URL AUTH_SERVER_URL AUTH_URL BASEURL BASE_URI BASE_URL CLIENT_URL HOST_URL";
+
+/// The same, as whole names.
+const FOLLOWED_NAMES: &str = "SERVER_URL URL";
+
+/// Prefixes of settings that a build hands to the browser.
+const BROWSER_PREFIXES: &str = "\
+    EXPO_PUBLIC_ GATSBY_ NEXT_PUBLIC_ NG_ NUXT_PUBLIC_ PUBLIC_ REACT_APP_ VITE_ VUE_APP_";
+
+fn each(list: &'static str) -> impl Iterator<Item = &'static str> {
+    list.split_ascii_whitespace()
+}
+
+fn has(list: &'static str, word: &str) -> bool {
+    each(list).any(|known| known == word)
+}
+
+/// A variable's name, taken apart.
+#[derive(Clone, Debug)]
+pub struct Variable {
+    /// As the catalogue writes it.
+    pub name: String,
+}
+
+impl Variable {
+    /// Takes a name apart.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self { name: variable_name(name) }
+    }
+
+    fn words(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.name.split('_')
+    }
+
+    fn last(&self) -> &str {
+        self.words().next_back().unwrap_or_default()
+    }
+
+    /// Whether it says that the value is no address that this container connects to.
+    #[must_use]
+    pub fn says_elsewhere(&self) -> bool {
+        has(NAMES_ELSEWHERE, &self.name) || self.words().any(|word| has(ELSEWHERE, word)) || self.last() == "PROXY"
+    }
+
+    /// Whether it says that a value that is no URL is something other than an address.
+    #[must_use]
+    pub fn says_no_address(&self) -> bool {
+        has(NOT_BARE, self.last())
+    }
+
+    /// Whether it says that a bare word is a host.
+    #[must_use]
+    pub fn says_host(&self) -> bool {
+        has(HOST, self.last()) && self.words().count() > 1
+    }
+
+    /// Whether it is a link that people or their browsers follow; `listed` where the catalogue lists this very name.
+    #[must_use]
+    pub fn is_followed(&self, listed: bool) -> bool {
+        let ends = each(FOLLOWED_ENDS).any(|end| self.name.ends_with(end)) || has(FOLLOWED_NAMES, &self.name);
+        self.words().any(|word| has(FOLLOWED, word)) || self.is_for_browsers() || (ends && !listed)
+    }
+
+    /// Whether it is a setting that a build hands to the browser.
+    #[must_use]
+    pub fn is_for_browsers(&self) -> bool {
+        each(BROWSER_PREFIXES).any(|prefix| self.name.starts_with(prefix))
+    }
+
+    /// What names the server and is shared by the variables about it, the most specific first:
+    /// `KC_DB_URL_HOST` gives `KC_DB_URL_` and `KC_DB_`, `PGHOST` gives `PG`. Never empty strings.
+    #[must_use]
+    pub fn prefixes(&self) -> Vec<String> {
+        let mut words: Vec<_> = self.words().collect();
+        let mut found = Vec::new();
+        while words.len() > 1 && words.last().is_some_and(|word| has(ADDRESS, word)) {
+            words.pop();
+            found.push(format!("{}_", words.join("_")));
+        }
+        if found.is_empty() {
+            let glued = each(ADDRESS).find_map(|end| self.name.strip_suffix(end)).filter(|prefix| prefix.len() > 1);
+            found.extend(glued.filter(|prefix| !prefix.ends_with('_')).map(str::to_owned));
+        }
+        if found.is_empty() && !self.name.is_empty() {
+            found.push(format!("{}_", self.name));
+        }
+        found
+    }
+}
+
+/// A container's variables by name, written as the catalogue does.
+#[derive(Debug)]
+pub struct Environment<'a> {
+    variables: BTreeMap<String, &'a str>,
+}
+
+impl<'a> Environment<'a> {
+    /// The variables of a container. Of two that are written alike, the first counts.
+    #[must_use]
+    pub fn new(variables: &'a [(String, String)]) -> Self {
+        let mut found = BTreeMap::new();
+        for (name, value) in variables {
+            found.entry(variable_name(name)).or_insert(value.as_str());
+        }
+        Self { variables: found }
+    }
+
+    /// A value that is not empty.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&'a str> {
+        self.variables.get(name).copied().map(str::trim).filter(|value| !value.is_empty())
+    }
+
+    /// Every variable, in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
+        self.variables.iter().map(|(name, value)| (name.as_str(), *value))
+    }
+
+    /// The value of the variable of the same server that ends in one of these words, the first that exists.
+    #[must_use]
+    pub fn sibling(&self, variable: &Variable, words: &[&str]) -> Option<&'a str> {
+        let prefixes = variable.prefixes();
+        let mut names = prefixes.iter().flat_map(|prefix| words.iter().map(move |word| format!("{prefix}{word}")));
+        names.find_map(|name| self.get(&name).filter(|_| name != variable.name))
+    }
+
+    /// Whether another variable switches off what this one is about: `REDIS_ENABLED=false`, `USE_REDIS=0`,
+    /// `OTEL_SDK_DISABLED=true`.
+    #[must_use]
+    pub fn is_switched_off(&self, variable: &Variable) -> bool {
+        let says = |name: String, values: &[&str]| {
+            self.get(&name).is_some_and(|value| values.iter().any(|known| known.eq_ignore_ascii_case(value)))
+        };
+        let ends = variable.name.match_indices('_').map(|(at, _)| at).chain([variable.name.len()]);
+        ends.map(|end| &variable.name[..end]).any(|subject| {
+            let off = ["false", "0", "no", "off"];
+            let on = ["true", "1", "yes", "on"];
+            says(format!("{subject}_ENABLED"), &off)
+                || says(format!("{subject}_ENABLE"), &off)
+                || says(format!("ENABLE_{subject}"), &off)
+                || says(format!("USE_{subject}"), &off)
+                || says(format!("{subject}_DISABLED"), &on)
+                || says(format!("DISABLE_{subject}"), &on)
+                || says(format!("{subject}_SDK_DISABLED"), &on)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_of_one_server_share_a_prefix() {
+        for (name, prefixes) in [
+            ("SPRING_DATASOURCE_URL", vec!["SPRING_DATASOURCE_"]),
+            ("KC_DB_URL_HOST", vec!["KC_DB_URL_", "KC_DB_"]),
+            ("PGHOST", vec!["PG"]),
+            ("spring.data.redis.host", vec!["SPRING_DATA_REDIS_"]),
+            ("BACKEND", vec!["BACKEND_"]),
+            ("URL", vec!["URL_"]),
+        ] {
+            assert_eq!(Variable::new(name).prefixes(), prefixes, "{name}");
+        }
+    }
+
+    #[test]
+    fn switches_are_found_by_what_they_switch() {
+        let given = [("REDIS_ENABLED".to_owned(), "False".to_owned()), ("OTEL_SDK_DISABLED".into(), "true".into())];
+        let environment = Environment::new(&given);
+        assert!(environment.is_switched_off(&Variable::new("REDIS_HOST")));
+        assert!(environment.is_switched_off(&Variable::new("OTEL_EXPORTER_OTLP_ENDPOINT")));
+        assert!(!environment.is_switched_off(&Variable::new("SESSION_REDIS_HOST")));
+    }
+}
