@@ -1,0 +1,167 @@
+//! Connections that published ports promise: whoever publishes a port wants it reached from the host.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::Connection;
+use super::served::served;
+use crate::plan::{Expectation, Origin, OriginKind, Published, Vantage};
+use crate::stack::{Container, PublishedAt, PublishedPort, Stack};
+use crate::target::{Target, host_and_port};
+
+/// One connection from the host for each published port and address, in the order of containers and ports.
+///
+/// Ports that are bound come from the engine. A fixed port that was asked for and is not bound is tried all the same: it
+/// may be held by somebody else, or not be published at all. One that the engine would have chosen cannot be.
+#[must_use]
+pub fn derive(stack: &Stack) -> Vec<Connection> {
+    stack.containers.iter().flat_map(|container| of_container(stack, container)).collect()
+}
+
+fn of_container(stack: &Stack, container: &Container) -> Vec<Connection> {
+    let bound: &[PublishedPort] = if container.is_running() { &container.ports } else { &[] };
+    let is_bound = |wanted: &&PublishedPort| {
+        bound.iter().any(|port| (port.container_port, port.host_port) == (wanted.container_port, wanted.host_port))
+    };
+    let wanted = container.wanted_ports.iter().filter(|port| !is_bound(port));
+    let ports: BTreeSet<_> = bound.iter().chain(wanted).filter(|port| port.host_port.is_some()).collect();
+    // Engines bind `0.0.0.0` and `::` for one published port; it is one promise.
+    let has_v4 = |of: &PublishedPort| {
+        let same = |port: &&&PublishedPort| (port.container_port, port.host_port) == (of.container_port, of.host_port);
+        ports.iter().filter(same).any(|port| port.host_address.is_ipv4())
+    };
+    let everywhere = |port: &PublishedPort| port.host_address.is_unspecified() && port.host_address.is_ipv6();
+    let once = ports.iter().filter(|port| !(everywhere(port) && has_v4(port)));
+    once.filter_map(|port| connection(stack, container, port)).collect()
+}
+
+fn connection(stack: &Stack, container: &Container, port: &PublishedPort) -> Option<Connection> {
+    let host_port = port.host_port?;
+    let speaks = served(container, port.container_port);
+    let mut target = Target::new(speaks.protocol, reached_at(stack, port.host_address), host_port);
+    target.path = speaks.path;
+    let name = format!("{}->{}/tcp", host_and_port(&port.host_address.to_string(), host_port), port.container_port);
+    Some(Connection {
+        from: Vantage::Host,
+        target,
+        origin: Origin { kind: OriginKind::Published, name, value: None },
+        published: Some(Published {
+            container: container.id.clone(),
+            service: container.service.clone(),
+            container_port: port.container_port,
+        }),
+        expect: Expectation::Answers,
+        settings: Vec::new(),
+        credentials: None,
+    })
+}
+
+/// Where the host reaches a port that is bound to this address of the engine's machine.
+fn reached_at(stack: &Stack, bound: IpAddr) -> String {
+    match (&stack.engine.published_at, bound) {
+        (PublishedAt::Host(host), bound) if bound.is_unspecified() => host.clone(),
+        (_, IpAddr::V4(bound)) if bound.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),
+        (_, IpAddr::V6(bound)) if bound.is_unspecified() => Ipv6Addr::LOCALHOST.to_string(),
+        (_, bound) => bound.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::derive::testing::{container, port, stack};
+    use crate::stack::Status;
+
+    fn of(stack: &Stack) -> Vec<String> {
+        let shown = |found: Connection| {
+            assert_eq!(found.from, Vantage::Host);
+            assert!(found.published.is_some() && found.credentials.is_none() && found.settings.is_empty());
+            format!("{} {}", found.target, found.origin.name)
+        };
+        derive(stack).into_iter().map(shown).collect()
+    }
+
+    fn publishing(image: &str, bound: &[PublishedPort], wanted: &[PublishedPort]) -> Stack {
+        let mut server = container("server", image);
+        server.ports = bound.to_vec();
+        server.wanted_ports = wanted.to_vec();
+        stack([server])
+    }
+
+    #[test]
+    fn each_published_port_is_one_connection_from_the_host() {
+        for (image, bound, expected) in [
+            ("mysql:9", vec![port(3306, 23306, "0.0.0.0")], vec!["mysql://127.0.0.1:23306 0.0.0.0:23306->3306/tcp"]),
+            (
+                "redis:7",
+                vec![port(6379, 6379, "0.0.0.0"), port(6379, 6379, "::")],
+                vec!["redis://127.0.0.1:6379 0.0.0.0:6379->6379/tcp"],
+            ),
+            ("redis:7", vec![port(6379, 6379, "::")], vec!["redis://[::1]:6379 [::]:6379->6379/tcp"]),
+            (
+                "nginx",
+                vec![port(80, 8080, "127.0.0.1"), port(443, 8443, "192.0.2.7")],
+                vec!["http://127.0.0.1:8080 127.0.0.1:8080->80/tcp", "tcp://192.0.2.7:8443 192.0.2.7:8443->443/tcp"],
+            ),
+            (
+                "prom/prometheus:v2.42.0",
+                vec![port(9090, 29090, "127.0.0.1")],
+                vec!["http://127.0.0.1:29090/-/healthy 127.0.0.1:29090->9090/tcp"],
+            ),
+            // Of an image that nobody knows nothing is guessed, whatever the port.
+            ("orders:1", vec![port(8080, 8080, "0.0.0.0")], vec!["tcp://127.0.0.1:8080 0.0.0.0:8080->8080/tcp"]),
+            (
+                "apache/kafka:4.1.0",
+                vec![port(9092, 9092, "127.0.0.1"), port(9093, 9093, "127.0.0.1")],
+                vec![
+                    "kafka://127.0.0.1:9092 127.0.0.1:9092->9092/tcp",
+                    "tcp://127.0.0.1:9093 127.0.0.1:9093->9093/tcp",
+                ],
+            ),
+        ] {
+            assert_eq!(of(&publishing(image, &bound, &bound)), expected, "{image}");
+        }
+    }
+
+    #[test]
+    fn a_port_that_was_asked_for_and_is_not_bound_is_tried_where_it_is_fixed() {
+        let fixed = port(6379, 16379, "127.0.0.1");
+        let ephemeral = PublishedPort { host_port: None, ..fixed.clone() };
+        let expected = ["redis://127.0.0.1:16379 127.0.0.1:16379->6379/tcp"];
+        assert_eq!(of(&publishing("redis:7", &[], &[fixed.clone()])), expected);
+        let mut stopped = publishing("redis:7", &[], &[fixed, ephemeral.clone()]);
+        stopped.containers[0].state.status = Status::Created;
+        assert_eq!(of(&stopped), expected);
+        assert!(of(&publishing("redis:7", &[], &[ephemeral.clone()])).is_empty());
+        let bound = port(6379, 49153, "0.0.0.0");
+        assert_eq!(
+            of(&publishing("redis:7", &[bound], &[ephemeral])),
+            ["redis://127.0.0.1:49153 0.0.0.0:49153->6379/tcp"]
+        );
+    }
+
+    #[test]
+    fn ports_of_an_engine_elsewhere_are_tried_there() {
+        let mut remote = publishing("redis:7", &[port(6379, 6379, "0.0.0.0"), port(6379, 6380, "192.0.2.7")], &[]);
+        remote.engine.published_at = PublishedAt::Host("engine.example".into());
+        assert_eq!(
+            of(&remote),
+            ["redis://engine.example:6379 0.0.0.0:6379->6379/tcp", "redis://192.0.2.7:6380 192.0.2.7:6380->6379/tcp"]
+        );
+    }
+
+    #[test]
+    fn kafkas_listeners_are_known_by_the_brokers_settings() {
+        let ports = [9094, 9095, 9096].map(|number| port(number, number, "127.0.0.1"));
+        let mut kafka = publishing("bitnami/kafka:3.7", &ports, &ports);
+        kafka.containers[0].environment = [
+            ("KAFKA_CFG_LISTENERS", "CTRL://:9095,EXTERNAL://:9094,SECURE://:9096"),
+            ("KAFKA_CFG_CONTROLLER_LISTENER_NAMES", "CTRL"),
+            ("KAFKA_CFG_LISTENER_SECURITY_PROTOCOL_MAP", "CTRL:PLAINTEXT,EXTERNAL:PLAINTEXT,SECURE:SASL_SSL"),
+        ]
+        .map(|(name, value)| (name.into(), value.into()))
+        .to_vec();
+        let schemes: Vec<_> = derive(&kafka).into_iter().map(|found| found.target.protocol.scheme()).collect();
+        assert_eq!(schemes, ["kafka", "tcp", "tcp"]);
+    }
+}
