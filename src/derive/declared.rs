@@ -1,0 +1,330 @@
+//! Connections that users declare: `app -> kafka://kafka:29092`, `app -/-> mysql://mysql:3306`.
+
+use super::address::{self, Form};
+use super::hosts::{self, Place, nearest_of};
+use super::served::served;
+use super::{Connection, credentials, vantage};
+use crate::catalog::catalog;
+use crate::plan::{Credentials, Expectation, Origin, OriginKind, Published, Vantage};
+use crate::stack::Stack;
+use crate::target::{Protocol, Target};
+use crate::text;
+
+/// The name of the origin of declared connections.
+const OPTION: &str = "--expect";
+
+/// Why something that a user declared cannot be checked.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeclaredError {
+    /// There is no arrow, or nothing on one side of it.
+    #[error(
+        "{0:?} is no expectation; write `app -> kafka://kafka:29092`, or `app -/-> mysql://db:3306` for what must not be"
+    )]
+    Arrow(String),
+    /// No such place to look from.
+    #[error("there is no service {name:?} to look from{hint}; look from {known}, or from a network as network:NAME")]
+    UnknownVantage {
+        /// As it was written.
+        name: String,
+        /// The nearest name, as the rest of a sentence; empty where none is near.
+        hint: String,
+        /// What exists.
+        known: String,
+    },
+    /// The service has no such replica.
+    #[error("service {service} has no container {number}; it has {known}")]
+    UnknownReplica {
+        /// The service.
+        service: String,
+        /// As it was written.
+        number: String,
+        /// What exists.
+        known: String,
+    },
+    /// No such network.
+    #[error("the stack has no network {name:?}{hint}; it has {known}")]
+    UnknownNetwork {
+        /// As it was written.
+        name: String,
+        /// The nearest name, as the rest of a sentence; empty where none is near.
+        hint: String,
+        /// What exists.
+        known: String,
+    },
+    /// The target is no address.
+    #[error(
+        "{0:?} is no target; write PROTOCOL://HOST:PORT, such as kafka://kafka:29092, mysql://db:3306/shop or tcp://smtp:25"
+    )]
+    Target(String),
+    /// A scheme that nobody knows.
+    #[error("protocol {scheme:?} is not known{hint}; tcp:// looks at any port")]
+    Scheme {
+        /// As it was written.
+        scheme: String,
+        /// The nearest scheme, as the rest of a sentence; empty where none is near.
+        hint: String,
+    },
+    /// No port is written, and the protocol has none of its own.
+    #[error("{0:?} has no port; write PROTOCOL://HOST:PORT")]
+    Port(String),
+}
+
+/// The connections that users declared, in their order; a service with several containers gives one for each.
+///
+/// # Errors
+///
+/// Says which expectation cannot be understood, and what to write instead.
+pub fn derive(stack: &Stack, expectations: &[String]) -> Result<Vec<Connection>, DeclaredError> {
+    let mut found = Vec::new();
+    for expectation in expectations {
+        let (from, to, expect) = arrow(expectation)?;
+        let (target, credentials) = target_and_credentials(stack, to)?;
+        for from in vantages(stack, from)? {
+            found.push(Connection {
+                published: published(stack, &from, &target),
+                from,
+                target: target.clone(),
+                origin: Origin {
+                    kind: OriginKind::Declared,
+                    name: OPTION.into(),
+                    value: Some(address::shown(expectation, &address::parse(to))),
+                },
+                expect,
+                settings: Vec::new(),
+                credentials: credentials.clone(),
+            });
+        }
+    }
+    Ok(found)
+}
+
+fn arrow(text: &str) -> Result<(&str, &str, Expectation), DeclaredError> {
+    let (from, to, expect) = match (text.split_once("-/->"), text.split_once("->")) {
+        (Some((from, to)), _) => (from, to, Expectation::Closed),
+        (None, Some((from, to))) => (from, to, Expectation::Answers),
+        (None, None) => return Err(DeclaredError::Arrow(text::redact(text))),
+    };
+    match (from.trim(), to.trim()) {
+        ("", _) | (_, "") => Err(DeclaredError::Arrow(text::redact(text))),
+        (from, to) => Ok((from, to, expect)),
+    }
+}
+
+/// A target as a user writes it: a URL, or `host:port` where the stack says what is spoken there.
+///
+/// # Errors
+///
+/// Says what is missing or not understood.
+pub fn target(stack: &Stack, text: &str) -> Result<Target, DeclaredError> {
+    target_and_credentials(stack, text).map(|(target, _)| target)
+}
+
+/// As [`target`], with the credentials that stand in the URL.
+///
+/// # Errors
+///
+/// Says what is missing or not understood.
+pub fn target_and_credentials(stack: &Stack, text: &str) -> Result<(Target, Option<Credentials>), DeclaredError> {
+    let text = text.trim();
+    let unusable = || DeclaredError::Target(text::redact(text));
+    let mut addresses = address::parse(text).into_iter();
+    let (Some(address), None) = (addresses.next(), addresses.next()) else { return Err(unusable()) };
+    let protocol = match (&address.form, address.scheme.as_deref()) {
+        (Form::Url, Some(scheme)) => Some(scheme),
+        (Form::HostPort, _) => None,
+        (Form::Host, _) => return Err(DeclaredError::Port(text.to_owned())),
+        _ => return Err(unusable()),
+    };
+    let (protocol, default_port) = match protocol {
+        Some(scheme) => spoken(scheme)?,
+        None => (address.port.map_or(Protocol::Tcp, |port| spoken_at(stack, &address.host, port)), None),
+    };
+    let port = address.port.or(default_port).ok_or_else(|| DeclaredError::Port(text::redact(text)))?;
+    let mut target = Target::new(protocol, address.host.clone(), port);
+    target.path = match protocol {
+        Protocol::Http | Protocol::Https => path(text),
+        Protocol::Mysql => address.database.clone(),
+        Protocol::Redis => credentials::redis_database(address.database.as_deref()),
+        Protocol::Tcp | Protocol::Kafka => None,
+    };
+    Ok((target, address.credentials))
+}
+
+/// The protocol of a scheme and its own port.
+fn spoken(scheme: &str) -> Result<(Protocol, Option<u16>), DeclaredError> {
+    if let Some(protocol) = Protocol::ALL.iter().find(|protocol| protocol.scheme() == scheme) {
+        return Ok((*protocol, protocol.default_port()));
+    }
+    if let Some((technology, tls)) = catalog().of_scheme(scheme) {
+        return Ok((if tls { Protocol::Tcp } else { technology.protocol() }, technology.default_port));
+    }
+    let known = catalog().technologies().iter().flat_map(|technology| &technology.schemes).map(String::as_str);
+    let known = known.chain(Protocol::ALL.iter().map(|protocol| protocol.scheme()));
+    Err(DeclaredError::Scheme { scheme: scheme.to_owned(), hint: hint(nearest_of(known, scheme)) })
+}
+
+/// What is spoken at `host:port`, by the image of the container that is meant.
+fn spoken_at(stack: &Stack, host: &str, port: u16) -> Protocol {
+    let behind = match hosts::place(stack, None, host) {
+        Place::Containers(containers) => containers.first().map(|container| (*container, port)),
+        Place::Loopback | Place::Gateway => hosts::publisher(stack, port),
+        Place::Network | Place::Nobody | Place::Outside => None,
+    };
+    behind.map_or(Protocol::Tcp, |(container, port)| served(container, port).protocol)
+}
+
+/// Path and query of a URL, as the user wrote them; the fragment never leaves a client.
+fn path(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    let rest = rest.split('#').next()?;
+    let path = &rest[rest.find(['/', '?'])?..];
+    match path {
+        "/" => None,
+        path if path.starts_with('?') => Some(format!("/{path}")),
+        path => Some(path.to_owned()),
+    }
+}
+
+/// The published port behind a target that the host looks at.
+fn published(stack: &Stack, from: &Vantage, target: &Target) -> Option<Published> {
+    let Vantage::Host = from else { return None };
+    let Place::Loopback = hosts::place(stack, None, &target.host) else { return None };
+    let (container, container_port) = hosts::publisher(stack, target.port)?;
+    Some(Published { container: container.id.clone(), service: container.service.clone(), container_port })
+}
+
+/// The places that `host`, `app`, `app#2` or `network:backend` mean; a service with several containers means each.
+///
+/// # Errors
+///
+/// Names what exists, and what was probably meant.
+pub fn vantages(stack: &Stack, text: &str) -> Result<Vec<Vantage>, DeclaredError> {
+    let text = text.trim();
+    if text == "host" {
+        return Ok(vec![Vantage::Host]);
+    }
+    if let Some(name) = text.strip_prefix("network:") {
+        return network(stack, name.trim()).map(|found| vec![found]);
+    }
+    let (service, replica) = match text.split_once('#') {
+        Some((service, number)) => (service, Some(number)),
+        None => (text, None),
+    };
+    let containers: Vec<_> = stack.of_service(service).collect();
+    if containers.is_empty() {
+        let services = stack.services();
+        let mut known = vec!["host"];
+        known.extend(&services);
+        return Err(DeclaredError::UnknownVantage {
+            name: text::line(text, 80),
+            hint: hint(nearest_of(known.iter().copied(), service)),
+            known: text::list(&known),
+        });
+    }
+    let Some(number) = replica else { return Ok(containers.into_iter().map(vantage).collect()) };
+    match containers.iter().find(|container| number.parse() == Ok(container.number)) {
+        Some(container) => Ok(vec![vantage(container)]),
+        None => Err(DeclaredError::UnknownReplica {
+            service: service.to_owned(),
+            number: text::line(number, 20),
+            known: text::list(&containers.iter().map(|container| container.number.to_string()).collect::<Vec<_>>()),
+        }),
+    }
+}
+
+fn network(stack: &Stack, name: &str) -> Result<Vantage, DeclaredError> {
+    if let Some(network) = stack.network(name) {
+        return Ok(Vantage::Network { name: name.to_owned(), id: network.id.clone() });
+    }
+    let known: Vec<_> = stack.networks.iter().map(|network| network.key.as_deref().unwrap_or(&network.name)).collect();
+    Err(DeclaredError::UnknownNetwork {
+        name: text::line(name, 80),
+        hint: hint(nearest_of(known.iter().copied(), name)),
+        known: if known.is_empty() { "none".into() } else { text::list(&known) },
+    })
+}
+
+fn hint(nearest: Option<&str>) -> String {
+    nearest.map(|name| format!(" (did you mean {name}?)")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::derive::testing::{container, port, stack};
+
+    fn shop() -> Stack {
+        let mut replicas = [container("app", "orders:1"), container("app", "orders:1")];
+        for (container, number) in replicas.iter_mut().zip(1..) {
+            (container.number, container.scaled) = (number, true);
+            container.id = format!("app-{number}");
+        }
+        let mut redis = container("redis", "redis:7");
+        redis.ports = vec![port(6379, 26379, "0.0.0.0")];
+        let [first, second] = replicas;
+        stack([first, second, redis, container("mysql", "mysql:9")])
+    }
+
+    fn of(text: &str) -> Result<Vec<String>, String> {
+        let shown = |found: Connection| {
+            let not = if found.expect == Expectation::Closed { "-/->" } else { "->" };
+            let behind = found.published.map(|published| format!(" ({})", published.service)).unwrap_or_default();
+            format!("{} {not} {}{behind}", found.from, found.target)
+        };
+        let found = derive(&shop(), &[text.to_owned()]).map_err(|error| error.to_string())?;
+        Ok(found.into_iter().map(shown).collect())
+    }
+
+    #[test]
+    fn expectations_are_understood() {
+        for (text, expected) in [
+            ("mysql -> redis://redis:6379", vec!["mysql -> redis://redis:6379"]),
+            ("mysql->redis://redis", vec!["mysql -> redis://redis:6379"]),
+            ("app -> kafka://kafka:29092", vec!["app#1 -> kafka://kafka:29092", "app#2 -> kafka://kafka:29092"]),
+            ("app#2 -> postgres://db/shop", vec!["app#2 -> tcp://db:5432"]),
+            ("redis -/-> mysql://mysql:3306/shop", vec!["redis -/-> mysql://mysql:3306/shop"]),
+            ("host -> http://localhost:8080/health?x=1", vec!["host -> http://localhost:8080/health?x=1"]),
+            ("host -> https://example.org", vec!["host -> https://example.org:443"]),
+            ("host -> localhost:26379", vec!["host -> redis://localhost:26379 (redis)"]),
+            ("network:default -> mysql:3306", vec!["network:default -> mysql://mysql:3306"]),
+            ("network:shop_default -> tcp://[::1]:80", vec!["network:shop_default -> tcp://[::1]:80"]),
+            ("host -> redis://redis:6379/0", vec!["host -> redis://redis:6379"]),
+            ("host -> redis://redis:6379/3", vec!["host -> redis://redis:6379/3"]),
+        ] {
+            assert_eq!(of(text), Ok(expected.into_iter().map(str::to_owned).collect()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_says_what_to_write() {
+        for (text, said) in [
+            ("app kafka:9092", "write `app -> kafka://kafka:29092`"),
+            ("-> kafka:9092", "is no expectation"),
+            ("app ->", "is no expectation"),
+            ("ap -> tcp://redis:6379", "did you mean app?"),
+            ("ap -> tcp://redis:6379", "look from host, app, mysql and redis"),
+            ("app#3 -> tcp://redis:6379", "it has 1 and 2"),
+            ("app#x -> tcp://redis:6379", "has no container x"),
+            ("network:defalt -> tcp://redis:6379", "did you mean default?"),
+            ("app -> kafak://kafka:29092", "did you mean kafka?"),
+            ("app -> tcp://redis", "has no port"),
+            ("app -> redis", "has no port"),
+            ("app -> tcp://redis:0", "is no target"),
+            ("app -> tcp://redis:70000", "is no target"),
+            ("app -> kafka://a:1,b:2", "is no target"),
+            ("app -> ", "is no expectation"),
+        ] {
+            let error = of(text).unwrap_err();
+            assert!(error.contains(said), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn credentials_are_taken_and_never_shown() {
+        let found = derive(&shop(), &["mysql -> mysql://u:s3cret@mysql:3306/shop".into()]).unwrap().remove(0);
+        assert_eq!(found.credentials.as_ref().map(|credentials| credentials.user.as_str()), Some("u"));
+        assert!(!format!("{found:?}").contains("s3cret"), "{found:?}");
+        let error = of("mysql -> mysql://u:s3cret@mysql:99999").unwrap_err();
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+}
