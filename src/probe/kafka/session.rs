@@ -1,0 +1,159 @@
+//! A connection over which a broker has said what it offers.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use kafka_protocol::messages::ApiKey;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+
+use super::codec::{self, Apis, Metadata, Question};
+use super::link::{Link, ended, garbled};
+use crate::observation::FailureKind;
+use crate::probe::Fault;
+use crate::text;
+
+/// An open connection and the APIs that its peer offers.
+#[derive(Debug)]
+pub struct Session {
+    link: Link,
+    /// What is offered.
+    pub apis: Apis,
+}
+
+/// What came of asking a broker whether it is the one that was meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// It is.
+    Confirmed,
+    /// It is another one: this one, where it told.
+    Another(Option<i32>),
+    /// It may not be asked, for this reason.
+    Untold(String),
+}
+
+impl Session {
+    /// Asks what the peer offers. Version 3 is asked first, as clients do; a broker that does not know it says which it
+    /// knows (KIP-511), or is taken to know version 0.
+    ///
+    /// # Errors
+    /// As [`Link::ask`] has them; `ServerRefuses` with an error code of the broker's.
+    pub async fn open(stream: TcpStream, deadline: Instant) -> Result<Self, Fault> {
+        let mut link = Link::new(stream, deadline);
+        let (mut error, mut apis) = api_versions(&mut link, 3).await?;
+        if error == codec::UNSUPPORTED_VERSION {
+            let version = apis.version(ApiKey::ApiVersions, 0..=2).unwrap_or(0);
+            (error, apis) = api_versions(&mut link, version).await?;
+        }
+        if error != 0 {
+            let words = format!("refused ApiVersions: {}", codec::error_name(error));
+            return Err(Fault::new(FailureKind::ServerRefuses, words));
+        }
+        Ok(Self { link, apis })
+    }
+
+    /// Asks who the brokers are.
+    ///
+    /// # Errors
+    /// As [`Link::ask`] has them; `AuthenticationRequired` where the listener wants SASL.
+    pub async fn metadata(&mut self, version: i16, address: SocketAddr, deadline: Instant) -> Result<Metadata, Fault> {
+        let question = Question::metadata(version);
+        match self.link.ask(&question).await {
+            Ok(reply) => codec::metadata(&reply, version).ok_or_else(|| garbled(ApiKey::Metadata)),
+            Err(fault) if ended(fault.kind) => Err(self.why_ended(fault, address, deadline).await),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// A listener that wants SASL answers `ApiVersions` and ends the connection on anything else. Over a second
+    /// connection the list of its SASL mechanisms proves it; a listener that wants none says so too.
+    async fn why_ended(&self, fault: Fault, address: SocketAddr, deadline: Instant) -> Fault {
+        let Some(version) = self.apis.version(ApiKey::SaslHandshake, 0..=1) else { return fault };
+        let asked = async {
+            let stream = TcpStream::connect(address).await.ok()?;
+            let reply = Link::new(stream, deadline).ask(&Question::sasl_handshake(version)).await.ok()?;
+            codec::sasl_handshake(&reply)
+        };
+        match timeout_at(deadline, asked).await {
+            Ok(Some((error, mechanisms))) if error == UNSUPPORTED_SASL_MECHANISM => {
+                let offered = if mechanisms.is_empty() { "none offered".into() } else { text::list(&mechanisms) };
+                let words = format!("the listener wants SASL authentication ({offered})");
+                Fault::new(FailureKind::AuthenticationRequired, words)
+            }
+            _ => fault,
+        }
+    }
+
+    /// Asks a broker for settings that it gives of itself only.
+    ///
+    /// # Errors
+    /// As [`Link::ask`] has them.
+    pub async fn identify(&mut self, id: i32) -> Result<Identity, Fault> {
+        let Some(version) = self.apis.version(ApiKey::DescribeConfigs, codec::DESCRIBE_CONFIGS_VERSIONS) else {
+            return Ok(Identity::Untold("it offers no DescribeConfigs".into()));
+        };
+        let reply = self.link.ask(&Question::describe_broker(version, id)).await?;
+        let (error, words) = codec::describe_broker(&reply, version).ok_or_else(|| garbled(ApiKey::DescribeConfigs))?;
+        Ok(judge_identity(error, &words))
+    }
+
+    /// The bytes of the records in a topic's partition 0, and the error code in their place.
+    ///
+    /// # Errors
+    /// As [`Link::ask`] has them.
+    pub async fn fetch(&mut self, topic: &str) -> Result<(i16, Bytes), Fault> {
+        let reply = self.link.ask(&Question::fetch(topic)).await?;
+        let (error, records) = codec::fetch(&reply).ok_or_else(|| garbled(ApiKey::Fetch))?;
+        Ok((error, reply.slice_ref(records)))
+    }
+}
+
+/// The broker does not support the requested mechanism: it does SASL.
+const UNSUPPORTED_SASL_MECHANISM: i16 = 33;
+
+async fn api_versions(link: &mut Link, version: i16) -> Result<(i16, Apis), Fault> {
+    let reply = link.ask(&Question::api_versions(version)).await?;
+    codec::api_versions(&reply, version).ok_or_else(|| garbled(ApiKey::ApiVersions))
+}
+
+/// Only words that speak of the broker's id tell of another broker: the code alone (42, invalid request) may have other
+/// causes.
+fn judge_identity(error: i16, words: &str) -> Identity {
+    match error {
+        0 => Identity::Confirmed,
+        _ if words.to_ascii_lowercase().contains("unexpected broker id") => Identity::Another(expected_id(words)),
+        29 | 31 => Identity::Untold("no permission to read broker settings".into()),
+        _ => Identity::Untold(format!("broker settings are refused: {}", codec::error_name(error))),
+    }
+}
+
+/// The id in `Unexpected broker id, expected 1 or empty string, but received 2`.
+fn expected_id(words: &str) -> Option<i32> {
+    let (_, after) = words.split_once(", expected ")?;
+    after.split(|it: char| !it.is_ascii_digit()).next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_foreign_id_is_another_broker() {
+        for (words, id) in [
+            ("Unexpected broker id, expected 12 or empty string, but received 2", Some(12)),
+            ("Unexpected broker id, expected 1, but received 2", Some(1)),
+            ("unexpected broker id", None),
+        ] {
+            assert_eq!(judge_identity(42, words), Identity::Another(id));
+        }
+        assert_eq!(judge_identity(0, ""), Identity::Confirmed);
+        for (error, why) in [
+            (42, "broker settings are refused: InvalidRequest"),
+            (31, "no permission to read broker settings"),
+            (-1, "broker settings are refused: UnknownServerError"),
+            (9999, "broker settings are refused: Unknown error code: 9999"),
+        ] {
+            assert_eq!(judge_identity(error, "no"), Identity::Untold(why.into()));
+        }
+    }
+}
