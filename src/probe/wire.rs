@@ -2,8 +2,11 @@
 //!
 //! The probe ends when its stdin ends, so that nothing of ours outlives the run that started it.
 
+use std::io;
+
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
 use super::{Options, Request};
 use crate::observation::{Fact, Listener, Observation};
@@ -108,4 +111,43 @@ pub enum Reply {
         /// The order's.
         id: Option<u32>,
     },
+}
+
+/// What came of reading a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// It is in the buffer, without its newline.
+    Whole,
+    /// It was longer than [`LONGEST_LINE`] and was thrown away.
+    TooLong,
+    /// The other side ended; what it left without a newline is no line.
+    End,
+}
+
+/// Reads the next line into `line`, which never grows beyond [`LONGEST_LINE`].
+///
+/// Not cancel-safe: a read that is dropped may lose the start of its line.
+///
+/// # Errors
+/// Those of the reader.
+pub async fn read_line(reader: &mut (impl AsyncBufRead + Unpin), line: &mut Vec<u8>) -> io::Result<Line> {
+    line.clear();
+    let mut too_long = false;
+    loop {
+        let chunk = reader.fill_buf().await?;
+        if chunk.is_empty() {
+            return Ok(Line::End);
+        }
+        let newline = chunk.iter().position(|&byte| byte == b'\n');
+        let text = &chunk[..newline.unwrap_or(chunk.len())];
+        too_long |= line.len() + text.len() > LONGEST_LINE;
+        if !too_long {
+            line.extend_from_slice(text);
+        }
+        let used = text.len() + usize::from(newline.is_some());
+        reader.consume(used);
+        if newline.is_some() {
+            return Ok(if too_long { Line::TooLong } else { Line::Whole });
+        }
+    }
 }
