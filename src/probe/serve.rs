@@ -1,1 +1,357 @@
-//! stub
+//! The probe's own process: orders on stdin, replies on stdout, and its end when stdin ends.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::panic::AssertUnwindSafe;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use nix::poll::{PollFd, PollFlags, PollTimeout};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::unix::pipe;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::sockets;
+use super::wire::{Line, Order, Reply, VERSION, read_line};
+use crate::observation::{Fact, Observation};
+use crate::vantage::enter::Enter;
+
+/// What is said of a look that panicked.
+const BUG: &str = "the probe itself failed here: this is a bug of crosscheck";
+
+/// Runs the probe until its stdin ends, from within a container's namespaces where it is told to enter them.
+///
+/// Must be called while the process has a single thread: namespaces are entered, and privileges dropped, before there
+/// is a second one. What prevents it is said on stderr, in one line.
+#[must_use]
+pub fn main(enter: Option<&Enter>) -> ExitCode {
+    match run(enter) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(enter: Option<&Enter>) -> io::Result<()> {
+    if let Some(enter) = enter {
+        enter.enter().map_err(io::Error::other)?;
+    }
+    end_with_parent()?;
+    // One thread is enough for waiting on many sockets, and keeps what a sidecar needs small. Calls into the system's
+    // resolver block one thread each; the limit stays below a sidecar's limit of processes.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(24).build()?;
+    let result = runtime.block_on(async { serve(input()?, output()?).await });
+    // Looks that are still under way may block in a library of theirs: nobody waits for them any more.
+    runtime.shutdown_background();
+    result
+}
+
+/// Ends the process when its stdin has no writer left or its parent is gone, whatever the runtime is doing: the
+/// runtime notices too, but a look that blocks it must not keep the process alive.
+fn end_with_parent() -> io::Result<()> {
+    let parent = nix::unistd::getppid();
+    let watch = move || {
+        let stdin = io::stdin();
+        loop {
+            let mut hangup = [PollFd::new(stdin.as_fd(), PollFlags::empty())];
+            let polled = nix::poll::poll(&mut hangup, PollTimeout::from(1000_u16));
+            let ended = matches!(polled, Ok(1..)) && hangup[0].any() == Some(true);
+            if ended || nix::unistd::getppid() != parent {
+                std::process::exit(0);
+            }
+            if polled.is_err() {
+                std::thread::sleep(Duration::from_secs(1));
+            }
+        }
+    };
+    std::thread::Builder::new().name("stdin".into()).stack_size(64 << 10).spawn(watch)?;
+    Ok(())
+}
+
+/// Stdin without a thread of its own where it is a pipe, as it is under crosscheck.
+fn input() -> io::Result<Box<dyn AsyncRead + Unpin>> {
+    let stdin = io::stdin().as_fd().try_clone_to_owned()?;
+    Ok(match pipe::Receiver::from_owned_fd(stdin) {
+        Ok(pipe) => Box::new(pipe),
+        Err(_) => Box::new(tokio::io::stdin()),
+    })
+}
+
+/// Stdout, likewise.
+fn output() -> io::Result<Box<dyn AsyncWrite + Unpin>> {
+    let stdout = io::stdout().as_fd().try_clone_to_owned()?;
+    Ok(match pipe::Sender::from_owned_fd(stdout) {
+        Ok(pipe) => Box::new(pipe),
+        Err(_) => Box::new(tokio::io::stdout()),
+    })
+}
+
+/// Answers orders, all looks at once, until `stdin` ends; looks that are under way then are dropped.
+///
+/// # Errors
+/// When the other side speaks another version, and those of the streams.
+pub async fn serve(stdin: impl AsyncRead + Unpin, stdout: impl AsyncWrite + Unpin) -> io::Result<()> {
+    let (replies, queue) = mpsc::channel(64);
+    let mut writing = std::pin::pin!(write(stdout, queue));
+    let ended = tokio::select! {
+        ended = read(BufReader::new(stdin), replies) => ended,
+        // Nobody reads the replies any more.
+        result = &mut writing => return result,
+    };
+    if ended.is_err() {
+        // The refusal is under way to the other side, which must be able to say why.
+        let _ = tokio::time::timeout(Duration::from_secs(1), writing).await;
+    }
+    ended
+}
+
+/// Takes orders until there are no more.
+async fn read(mut stdin: BufReader<impl AsyncRead + Unpin>, replies: mpsc::Sender<Reply>) -> io::Result<()> {
+    let mut looks = JoinSet::new();
+    let mut line = Vec::new();
+    let mut greeted = false;
+    loop {
+        let order = match read_line(&mut stdin, &mut line).await? {
+            Line::End => return Ok(()),
+            Line::TooLong => Err(None),
+            Line::Whole => serde_json::from_slice(&line).map_err(|_| id_in(&line)),
+        };
+        let reply = match order {
+            Ok(Order::Hello { version: VERSION }) => {
+                greeted = true;
+                Some(Reply::Hello { version: VERSION })
+            }
+            Ok(Order::Hello { version }) => {
+                let _ = replies.send(Reply::Hello { version: VERSION }).await;
+                let text = format!("this probe speaks version {VERSION} of the wire, not version {version}");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+            }
+            Ok(Order::Look { id, .. } | Order::Survey { id }) if !greeted => Some(Reply::Unknown { id: Some(id) }),
+            Ok(Order::Look { id, request }) => {
+                let replies = replies.clone();
+                looks.spawn(async move {
+                    let observation = Box::new(look(&request.into()).await);
+                    let _ = replies.send(Reply::Seen { id, observation }).await;
+                });
+                None
+            }
+            Ok(Order::Survey { id }) => {
+                let replies = replies.clone();
+                looks.spawn(async move {
+                    let listeners = survey().await;
+                    let _ = replies.send(Reply::Listeners { id, listeners }).await;
+                });
+                None
+            }
+            Err(id) => Some(Reply::Unknown { id }),
+        };
+        if let Some(reply) = reply {
+            let _ = replies.send(reply).await;
+        }
+        while looks.try_join_next().is_some() {}
+    }
+}
+
+/// Looks at a target; a fault of the probe's own is a look that could not be made, never an end of the others.
+pub(crate) async fn look(request: &super::Request) -> Observation {
+    let seen = AssertUnwindSafe(super::look(request)).catch_unwind().await;
+    seen.unwrap_or_else(|_| Observation::unlooked(BUG))
+}
+
+/// What listens in this namespace.
+pub(crate) async fn survey() -> Fact<Vec<crate::observation::Listener>> {
+    // The kernel writes this list while it is read, which takes long where there are many connections.
+    let seen = tokio::task::spawn_blocking(sockets::listeners).await;
+    seen.unwrap_or_else(|_| Fact::NotLooked(BUG.into()))
+}
+
+/// The id of an order of a kind that this version does not know.
+fn id_in(line: &[u8]) -> Option<u32> {
+    let order: serde_json::Value = serde_json::from_slice(line).ok()?;
+    let id = order.as_object()?.values().next()?.get("id")?.as_u64()?;
+    u32::try_from(id).ok()
+}
+
+/// Writes replies, a whole line each.
+async fn write(mut stdout: impl AsyncWrite + Unpin, mut replies: mpsc::Receiver<Reply>) -> io::Result<()> {
+    while let Some(reply) = replies.recv().await {
+        let mut line = serde_json::to_vec(&reply)?;
+        line.push(b'\n');
+        stdout.write_all(&line).await?;
+        stdout.flush().await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use tokio::io::{AsyncBufReadExt, DuplexStream, Lines};
+    use tokio::net::TcpListener;
+
+    use super::super::wire::{LONGEST_LINE, WireRequest};
+    use super::super::{Options, Request};
+    use super::*;
+    use crate::observation::Depth;
+    use crate::target::{Protocol, Target};
+
+    /// A probe under test, from its owner's side.
+    struct Probe {
+        stdin: DuplexStream,
+        stdout: Lines<BufReader<DuplexStream>>,
+        ended: tokio::task::JoinHandle<io::Result<()>>,
+    }
+
+    impl Probe {
+        fn start() -> Self {
+            let (stdin, its_stdin) = tokio::io::duplex(1 << 16);
+            let (its_stdout, stdout) = tokio::io::duplex(1 << 16);
+            let ended = tokio::spawn(async move { serve(its_stdin, its_stdout).await });
+            Self { stdin, stdout: BufReader::new(stdout).lines(), ended }
+        }
+
+        async fn greeted() -> Self {
+            let mut probe = Self::start();
+            probe.say("{\"hello\":{\"version\":1}}\n").await;
+            assert!(matches!(probe.hear().await, Reply::Hello { version: VERSION }));
+            probe
+        }
+
+        async fn say(&mut self, text: &str) {
+            self.stdin.write_all(text.as_bytes()).await.unwrap();
+        }
+
+        async fn hear(&mut self) -> Reply {
+            let line = tokio::time::timeout(Duration::from_secs(10), self.stdout.next_line()).await.unwrap();
+            serde_json::from_str(&line.unwrap().unwrap()).unwrap()
+        }
+    }
+
+    fn look_at(id: u32, port: u16, connect_only: bool) -> String {
+        let request = Request {
+            target: Target::new(Protocol::Tcp, "127.0.0.1", port),
+            timeout: Duration::from_secs(5),
+            credentials: None,
+            options: Options { connect_only, ..Options::default() },
+        };
+        serde_json::to_string(&Order::Look { id, request: WireRequest::from(&request) }).unwrap() + "\n"
+    }
+
+    #[tokio::test]
+    async fn looks_are_answered_by_their_ids() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut probe = Probe::greeted().await;
+        for id in 0..50 {
+            probe.say(&look_at(id, server.local_addr().unwrap().port(), true)).await;
+        }
+        let mut ids = Vec::new();
+        for _ in 0..50 {
+            let Reply::Seen { id, observation } = probe.hear().await else { panic!() };
+            assert_eq!(observation.depth, Depth::Connected, "{observation:?}");
+            ids.push(id);
+        }
+        ids.sort_unstable();
+        assert_eq!(ids, (0..50).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn a_survey_lists_a_socket_that_listens() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut probe = Probe::greeted().await;
+        probe.say("{\"survey\":{\"id\":4}}\n").await;
+        let Reply::Listeners { id: 4, listeners: Fact::Present(listeners) } = probe.hear().await else { panic!() };
+        assert!(listeners.iter().any(|one| one.port == server.local_addr().unwrap().port()), "{listeners:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_not_understood_is_said_so_and_harms_nothing() {
+        let mut probe = Probe::greeted().await;
+        for (order, known) in [
+            ("{\"ping\":{\"id\":7}}", Some(7)),
+            (
+                "{\"look\":{\"id\":8,\"request\":{\"target\":{\"protocol\":\"gopher\",\"host\":\"a\",\"port\":70}}}}",
+                Some(8),
+            ),
+            ("{\"look\":{\"id\":-1}}", None),
+            ("{\"look\":{\"id\":4294967296}}", None),
+            ("[]", None),
+            ("", None),
+            ("null", None),
+            ("{", None),
+            ("\u{0}\u{1b}[31m", None),
+        ] {
+            probe.say(order).await;
+            probe.say("\n").await;
+            let Reply::Unknown { id } = probe.hear().await else { panic!("{order}") };
+            assert_eq!(id, known, "{order}");
+        }
+        probe.stdin.write_all(b"\xff\xfe\n").await.unwrap();
+        assert!(matches!(probe.hear().await, Reply::Unknown { id: None }));
+        let depths = "[".repeat(100_000) + "\n";
+        probe.say(&depths).await;
+        assert!(matches!(probe.hear().await, Reply::Unknown { id: None }));
+        probe.say("{\"survey\":{\"id\":9}}\n").await;
+        assert!(matches!(probe.hear().await, Reply::Listeners { id: 9, .. }));
+    }
+
+    #[tokio::test]
+    async fn a_giant_line_is_thrown_away_and_the_next_is_read() {
+        let mut probe = Probe::greeted().await;
+        let chunk = "x".repeat(1 << 16);
+        for _ in 0..=LONGEST_LINE >> 16 {
+            probe.say(&chunk).await;
+        }
+        probe.say("\n{\"survey\":{\"id\":1}}\n").await;
+        assert!(matches!(probe.hear().await, Reply::Unknown { id: None }));
+        assert!(matches!(probe.hear().await, Reply::Listeners { id: 1, .. }));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_looked_at_before_the_greeting() {
+        let mut probe = Probe::start();
+        probe.say(&look_at(3, 1, true)).await;
+        assert!(matches!(probe.hear().await, Reply::Unknown { id: Some(3) }));
+    }
+
+    #[tokio::test]
+    async fn another_version_is_told_ours_and_refused() {
+        let mut probe = Probe::start();
+        probe.say("{\"hello\":{\"version\":2}}\n").await;
+        assert!(matches!(probe.hear().await, Reply::Hello { version: VERSION }));
+        let refused = probe.ended.await.unwrap().unwrap_err();
+        assert_eq!(refused.to_string(), "this probe speaks version 1 of the wire, not version 2");
+    }
+
+    #[tokio::test]
+    async fn it_ends_at_once_with_its_stdin_whatever_is_under_way() {
+        // A server that accepts and then says nothing keeps a look waiting for its whole time.
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut probe = Probe::greeted().await;
+        for id in 0..20 {
+            probe.say(&look_at(id, silent.local_addr().unwrap().port(), false)).await;
+        }
+        let (mut peer, _) = silent.accept().await.unwrap();
+        let started = Instant::now();
+        drop(probe.stdin);
+        probe.ended.await.unwrap().unwrap();
+        assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
+        // The connection of the dropped look is closed too.
+        let mut buffer = [0; 16];
+        let closed = tokio::io::AsyncReadExt::read(&mut peer, &mut buffer);
+        let _ = tokio::time::timeout(Duration::from_secs(1), closed).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_line_without_its_newline_is_no_order() {
+        let mut probe = Probe::greeted().await;
+        probe.say("{\"survey\":{\"id\":1}}").await;
+        drop(probe.stdin);
+        probe.ended.await.unwrap().unwrap();
+        assert_eq!(probe.stdout.next_line().await.unwrap(), None);
+    }
+}
