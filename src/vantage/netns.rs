@@ -1,0 +1,101 @@
+//! The way through namespaces: a child process of ours for each container, on the engine's own machine.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::thread::{CapabilitySet, capabilities};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::enter::Enter;
+use super::remote::{Remote, Streams};
+use crate::text;
+
+/// How long a child may take until it answers.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The children of a run.
+#[derive(Debug)]
+pub struct Children {
+    keepers: Mutex<JoinSet<()>>,
+    over: watch::Sender<bool>,
+}
+
+impl Children {
+    pub fn new() -> Self {
+        Self { keepers: Mutex::default(), over: watch::Sender::new(false) }
+    }
+
+    /// Starts a child that enters, and greets it.
+    ///
+    /// # Errors
+    /// Why it could not be started, or what stopped it from entering.
+    pub async fn open(&self, executable: &Path, enter: &Enter) -> Result<Remote, String> {
+        let mut child = command(executable, enter)
+            .spawn()
+            .map_err(|error| format!("cannot start {}: {}", executable.display(), text::io_error(&error)))?;
+        let (Some(input), Some(output), Some(errors)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err("the child has no pipes".into());
+        };
+        self.keepers.lock().unwrap_or_else(PoisonError::into_inner).spawn(keep(child, self.over.subscribe()));
+        let streams = Streams { input: Box::new(input), output: Box::new(output), errors: Box::new(errors) };
+        Remote::greet(streams, PATIENCE).await
+    }
+
+    /// Ends every child, and waits until they are gone.
+    pub async fn close(&self) {
+        self.over.send_replace(true);
+        let mut keepers = std::mem::take(&mut *self.keepers.lock().unwrap_or_else(PoisonError::into_inner));
+        let _ = timeout(Duration::from_secs(2), async { while keepers.join_next().await.is_some() {} }).await;
+    }
+}
+
+/// Waits for a child's end, and brings it about when the run is over: its stdin may still be held by a session.
+async fn keep(mut child: Child, mut over: watch::Receiver<bool>) {
+    tokio::select! {
+        _ = child.wait() => {}
+        () = async { drop(over.wait_for(|over| *over).await) } => {
+            let _ = child.kill().await;
+        }
+    }
+}
+
+fn command(executable: &Path, enter: &Enter) -> Command {
+    let mut command = Command::new(executable);
+    command
+        .arg("probe")
+        .args(["--pid", &enter.pid.to_string(), "--container", &enter.container])
+        .args([Path::new("--resolv-conf"), &enter.resolv_conf, Path::new("--hosts"), &enter.hosts])
+        // Nothing that the user's shell says of proxies or resolvers holds inside the container.
+        .env_clear()
+        .envs(std::env::var_os("LD_LIBRARY_PATH").map(|path| ("LD_LIBRARY_PATH", path)))
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // Ctrl-C on a terminal is for crosscheck alone, which ends its children in good order.
+        .process_group(0)
+        .kill_on_drop(true);
+    command
+}
+
+/// Whether this process may enter other namespaces and then drop what it needed for that.
+///
+/// # Errors
+/// What is missing.
+pub fn permitted() -> Result<(), String> {
+    let needed = [
+        ("CAP_SYS_ADMIN", CapabilitySet::SYS_ADMIN),
+        ("CAP_SYS_PTRACE", CapabilitySet::SYS_PTRACE),
+        ("CAP_SETUID", CapabilitySet::SETUID),
+        ("CAP_SETGID", CapabilitySet::SETGID),
+    ];
+    let ours = capabilities(None).map_err(|error| text::io_error(&error.into()))?.effective;
+    let missing: Vec<_> = needed.iter().filter(|(_, one)| !ours.contains(*one)).map(|(name, _)| *name).collect();
+    if missing.is_empty() { Ok(()) } else { Err(format!("this process has no {}", text::list(&missing))) }
+}

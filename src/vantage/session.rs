@@ -1,0 +1,64 @@
+//! A vantage that is open: looks from there, many at once.
+
+use crate::observation::{Fact, Listener, Observation};
+use crate::probe::{Request, serve};
+
+use super::remote::Remote;
+
+/// A vantage that is open. It closes when it is closed or dropped.
+#[derive(Debug)]
+pub struct Session {
+    place: Place,
+    way: &'static str,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// In this process.
+    Here,
+    /// Where a probe runs.
+    There(Remote),
+}
+
+impl Session {
+    pub(super) const fn here() -> Self {
+        Self { place: Place::Here, way: "host" }
+    }
+
+    pub(super) const fn there(remote: Remote, way: &'static str) -> Self {
+        Self { place: Place::There(remote), way }
+    }
+
+    /// The way that was taken in the end: `host`, `netns` or `sidecar`.
+    #[must_use]
+    pub const fn way(&self) -> &'static str {
+        self.way
+    }
+
+    /// Looks at a target once. What prevents it is in the observation, as not looked at.
+    pub async fn look(&self, request: &Request) -> Observation {
+        match &self.place {
+            Place::Here => {
+                // Programs on the host resolve as the host does, whatever that has configured.
+                let mut request = request.clone();
+                request.options.system_resolver = true;
+                serve::look(&request).await
+            }
+            Place::There(remote) => remote.look(request).await,
+        }
+    }
+
+    /// What listens in the vantage's network namespace.
+    pub async fn survey(&self) -> Fact<Vec<Listener>> {
+        match &self.place {
+            Place::Here => serve::survey().await,
+            Place::There(remote) => remote.survey().await,
+        }
+    }
+
+    /// Ends the probe of this vantage. Looks that are still under way are given up.
+    #[expect(clippy::unused_async, reason = "a way that waits for its end may be added without changing the callers")]
+    pub async fn close(self) {
+        drop(self);
+    }
+}

@@ -1,0 +1,237 @@
+//! The way through a container of our own that shares the network of the one it looks from.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bollard::Docker;
+use bollard::container::{AttachContainerResults, LogOutput};
+use bollard::errors::Error;
+use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig};
+use bollard::query_parameters::{
+    AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, ListContainersOptionsBuilder,
+    RemoveContainerOptionsBuilder,
+};
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use tokio::io::{AsyncWriteExt, DuplexStream};
+use tokio::sync::{OnceCell, RwLock, Semaphore};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::remote::{Remote, Streams};
+use super::{EXPIRES, LABEL, engine_says, image};
+
+/// How many sidecars are made at once.
+const AT_ONCE: usize = 16;
+
+/// How long the engine may take for one step of making a sidecar.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long the engine may take to import the image, which may go over a slow line.
+const IMPORT: Duration = Duration::from_secs(300);
+
+/// How long the removal of everything may take.
+const REMOVAL: Duration = Duration::from_secs(15);
+
+/// What a probe may use, in bytes.
+const MEMORY: i64 = 128 << 20;
+
+/// What a probe may have of processes and threads: its own, the system resolver's, and those of Kafka's real client.
+const PROCESSES: i64 = 128;
+
+/// The sidecars of a run.
+#[derive(Debug)]
+pub struct Sidecars {
+    docker: Docker,
+    run: String,
+    executable: PathBuf,
+    architecture: String,
+    lasting: Duration,
+    image: OnceCell<Result<String, String>>,
+    permits: Semaphore,
+    number: AtomicU32,
+    over: AtomicBool,
+    /// Held by whoever is making a sidecar; whoever removes them all waits for it, so that none comes after.
+    making: RwLock<()>,
+}
+
+impl Sidecars {
+    /// None yet. `run` names the run in labels; `lasting` is how long the run may last.
+    pub fn new(docker: Docker, run: String, executable: PathBuf, architecture: String, lasting: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            docker,
+            run,
+            executable,
+            architecture,
+            lasting,
+            image: OnceCell::new(),
+            permits: Semaphore::new(AT_ONCE),
+            number: AtomicU32::new(1),
+            over: AtomicBool::new(false),
+            making: RwLock::new(()),
+        })
+    }
+
+    /// Starts a probe in this network (`container:ID`, or a network's id) and greets it.
+    ///
+    /// # Errors
+    /// Why it could not be made or is of no use.
+    pub async fn open(self: &Arc<Self>, network: String) -> Result<Remote, String> {
+        let this = Arc::clone(self);
+        // A task of its own: when the caller gives up, the container that is being made is still known.
+        let making = tokio::spawn(async move {
+            let image = this.image.get_or_init(|| this.ensure_image()).await.clone()?;
+            let _permit = this.permits.acquire().await;
+            let _making = this.making.read().await;
+            this.make(&image, &network).await
+        });
+        let attached = making.await.unwrap_or_else(|error| Err(format!("cannot make a sidecar: {error}")))?;
+        Remote::greet(streams(attached), PATIENCE).await
+    }
+
+    async fn ensure_image(&self) -> Result<String, String> {
+        let ensured = image::ensure(&self.docker, &self.executable, &self.architecture);
+        timeout(IMPORT, ensured).await.unwrap_or_else(|_| Err("the engine did not take the probe image in time".into()))
+    }
+
+    async fn make(&self, image: &str, network: &str) -> Result<AttachContainerResults, String> {
+        let id = match self.create(image, network).await {
+            // Someone cleaned up between the look at it and now.
+            Err(Error::DockerResponseServerError { status_code: 404, message }) if message.contains("image") => {
+                self.ensure_image().await?;
+                self.create(image, network).await
+            }
+            other => other,
+        }
+        .map_err(|error| engine_says("the engine refuses a sidecar", &error))?;
+        let started = self.start(&id).await;
+        if started.is_err() {
+            self.remove(&id).await;
+        }
+        started
+    }
+
+    async fn create(&self, image: &str, network: &str) -> Result<String, Error> {
+        self.go_on()?;
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
+        let options = CreateContainerOptionsBuilder::new().name(&format!("crosscheck-{}-{number}", self.run)).build();
+        let body = body(image, network, &self.run, unix_time() + self.lasting.as_secs());
+        Ok(in_time(self.docker.create_container(Some(options), body)).await?.id)
+    }
+
+    /// Attaches before the start, so that nothing that is said is missed.
+    async fn start(&self, id: &str) -> Result<AttachContainerResults, String> {
+        let options = AttachContainerOptionsBuilder::new().stream(true).stdin(true).stdout(true).stderr(true).build();
+        let attached = in_time(self.docker.attach_container(id, Some(options)))
+            .await
+            .map_err(|error| engine_says("cannot speak to the sidecar", &error))?;
+        self.go_on().map_err(|error| error.to_string())?;
+        in_time(self.docker.start_container(id, None))
+            .await
+            .map_err(|error| engine_says("the sidecar does not start", &error))?;
+        Ok(attached)
+    }
+
+    fn go_on(&self) -> Result<(), Error> {
+        let over = || Error::DockerStreamError { error: "the run is over".into() };
+        if self.over.load(Ordering::Acquire) { Err(over()) } else { Ok(()) }
+    }
+
+    async fn remove(&self, id: &str) {
+        let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+        // Already gone, or on its way: both are as wanted, and what is left is seen when all are listed.
+        let _ = in_time(self.docker.remove_container(id, Some(options))).await;
+    }
+
+    /// Removes every container of this run, and looks until the engine knows none.
+    pub async fn close(&self) {
+        self.over.store(true, Ordering::Release);
+        let _none_is_made = timeout(REMOVAL, self.making.write()).await;
+        if self.number.load(Ordering::Acquire) == 1 {
+            return;
+        }
+        let until = Instant::now() + REMOVAL;
+        let filters = HashMap::from([("label", vec![format!("{LABEL}={}", self.run)])]);
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        while Instant::now() < until {
+            match in_time(self.docker.list_containers(Some(options.clone()))).await {
+                Ok(left) if left.is_empty() => return,
+                Ok(left) => {
+                    join_all(left.iter().filter_map(|one| one.id.as_deref()).map(|id| self.remove(id))).await;
+                }
+                Err(_) => {}
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+/// Gives a request to the engine a limit of its own, shorter than the client's.
+async fn in_time<T>(request: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    timeout(PATIENCE, request).await.unwrap_or(Err(Error::RequestTimeoutError))
+}
+
+/// Seconds since 1970.
+pub(super) fn unix_time() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// A container that can do nothing but open connections, and is gone when its stdin ends.
+fn body(image: &str, network: &str, run: &str, expires: u64) -> ContainerCreateBody {
+    let labels = [(LABEL.to_owned(), run.to_owned()), (EXPIRES.to_owned(), expires.to_string())];
+    ContainerCreateBody {
+        image: Some(image.into()),
+        entrypoint: Some(vec![image::EXECUTABLE.into()]),
+        cmd: Some(vec!["probe".into()]),
+        user: Some("65534:65534".into()),
+        attach_stdin: Some(true),
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        open_stdin: Some(true),
+        stdin_once: Some(true),
+        tty: Some(false),
+        labels: Some(labels.into()),
+        host_config: Some(HostConfig {
+            network_mode: Some(network.into()),
+            cap_drop: Some(vec!["ALL".into()]),
+            security_opt: Some(vec!["no-new-privileges".into()]),
+            readonly_rootfs: Some(true),
+            memory: Some(MEMORY),
+            memory_swap: Some(MEMORY),
+            pids_limit: Some(PROCESSES),
+            // What a probe sees is nobody's log.
+            log_config: Some(HostConfigLogConfig { typ: Some("none".into()), config: None }),
+            auto_remove: Some(true),
+            init: Some(false),
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    }
+}
+
+/// Takes the engine's one stream apart again.
+fn streams(attached: AttachContainerResults) -> Streams {
+    let (out, output) = tokio::io::duplex(64 << 10);
+    let (err, errors) = tokio::io::duplex(64 << 10);
+    tokio::spawn(split(attached.output, out, err));
+    Streams { input: Box::new(attached.input), output: Box::new(output), errors: Box::new(errors) }
+}
+
+async fn split(
+    mut frames: impl futures_util::Stream<Item = Result<LogOutput, Error>> + Unpin,
+    mut out: DuplexStream,
+    mut err: DuplexStream,
+) {
+    while let Some(Ok(frame)) = frames.next().await {
+        let written = match frame {
+            LogOutput::StdErr { message } => err.write_all(&message).await,
+            LogOutput::StdOut { message } | LogOutput::Console { message } => out.write_all(&message).await,
+            LogOutput::StdIn { .. } => Ok(()),
+        };
+        if written.is_err() {
+            return;
+        }
+    }
+}
