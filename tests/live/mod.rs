@@ -1,0 +1,185 @@
+//! Containers for tests on a real engine, and what the system says of processes. Removes what it made.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bollard::Docker;
+use bollard::query_parameters::InspectContainerOptions;
+use crosscheck::stack::{Container, Stack, State, Status};
+
+const IMAGE: &str = "crosscheck.test/library/redis:7";
+
+/// The executable under test.
+pub fn executable() -> PathBuf {
+    env!("CARGO_BIN_EXE_crosscheck").into()
+}
+
+/// Runs the engine's client, which must succeed, and gives what it said.
+pub fn docker(arguments: &[&str]) -> String {
+    let done = Command::new("docker").args(arguments).output().unwrap();
+    assert!(done.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap().trim().to_owned()
+}
+
+/// A network and containers on it, removed in the end.
+pub struct Fixture {
+    pub project: String,
+}
+
+impl Fixture {
+    pub fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let project = format!("van-{}-{number}", std::process::id());
+        docker(&["network", "create", &project]);
+        Self { project }
+    }
+
+    pub fn name(&self, service: &str) -> String {
+        format!("{}-{service}", self.project)
+    }
+
+    pub fn network_id(&self) -> String {
+        docker(&["network", "inspect", "-f", "{{.Id}}", &self.project])
+    }
+
+    /// An address of the network that no container has: they are given from the start of its range.
+    pub fn unused_address(&self) -> String {
+        let gateway = docker(&["network", "inspect", "-f", "{{(index .IPAM.Config 0).Gateway}}", &self.project]);
+        format!("{}.250", gateway.rsplit_once('.').unwrap().0)
+    }
+
+    /// Starts a Redis on the network, unless the arguments say another.
+    pub fn redis(&self, service: &str, arguments: &[&str]) {
+        self.run(service, arguments, &["redis-server", "--save", "", "--port", "6379"]);
+    }
+
+    /// Starts a Redis in another container's network namespace.
+    pub fn redis_in(&self, service: &str, other: &str, port: &str) {
+        let network = format!("container:{}", self.name(other));
+        self.run(service, &["--network", &network], &["redis-server", "--save", "", "--port", port]);
+    }
+
+    fn run(&self, service: &str, arguments: &[&str], command: &[&str]) {
+        let (name, label) = (self.name(service), format!("van.project={}", self.project));
+        let service_label = format!("van.service={service}");
+        let mut all = vec!["run", "-d", "--name", &name, "--label", &label, "--label", &service_label];
+        if !arguments.contains(&"--network") {
+            all.extend(["--network", &self.project, "--network-alias", service]);
+        }
+        all.extend(arguments);
+        all.push(IMAGE);
+        // The host's ports are not for tests.
+        all.extend(if arguments.contains(&"host") { &["sleep", "600"] } else { command });
+        docker(&all);
+    }
+
+    pub async fn stack(&self) -> Stack {
+        stack_of(&self.project).await
+    }
+
+    /// The services that still have a container, in order.
+    pub fn left(&self) -> Vec<String> {
+        let filter = format!("label=van.project={}", self.project);
+        let listed = docker(&["ps", "-a", "--filter", &filter, "--format", "{{.Label \"van.service\"}}"]);
+        let mut left: Vec<_> = listed.lines().map(str::to_owned).collect();
+        left.sort();
+        left
+    }
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        let listed = Command::new("docker")
+            .args(["ps", "-aq", "--filter", &format!("label=van.project={}", self.project)])
+            .output()
+            .unwrap();
+        let ids = String::from_utf8(listed.stdout).unwrap();
+        let _ = Command::new("docker").args(["rm", "-fv"]).args(ids.lines()).output();
+        let _ = Command::new("docker").args(["network", "rm", &self.project]).output();
+    }
+}
+
+/// The containers of a fixture, as far as vantages need them.
+pub async fn stack_of(project: &str) -> Stack {
+    let engine = Docker::connect_with_local_defaults().unwrap();
+    let ids = docker(&["ps", "-aq", "--no-trunc", "--filter", &format!("label=van.project={project}")]);
+    let mut stack = Stack { project: project.into(), ..Stack::default() };
+    stack.engine.architecture = engine.version().await.unwrap().arch.unwrap();
+    for id in ids.lines() {
+        let found = engine.inspect_container(id, None::<InspectContainerOptions>).await.unwrap();
+        let state = found.state.unwrap();
+        let status = match (state.paused, state.running) {
+            (Some(true), _) => Status::Paused,
+            (_, Some(true)) => Status::Running,
+            _ => Status::Exited,
+        };
+        stack.containers.push(Container {
+            id: id.into(),
+            service: found.config.unwrap().labels.unwrap()["van.service"].clone(),
+            state: State { status, ..State::default() },
+            network_mode: found.host_config.unwrap().network_mode.unwrap(),
+            pid: state.pid.unwrap().try_into().unwrap(),
+            resolv_conf: found.resolv_conf_path.unwrap(),
+            hosts: found.hosts_path.unwrap(),
+            ..Container::default()
+        });
+    }
+    stack
+}
+
+/// A line of `/proc/PID/status`.
+pub fn status_of(pid: u32, name: &str) -> String {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
+    line.trim().to_owned()
+}
+
+/// Whether a process is there and has not ended.
+pub fn alive(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X'])))
+}
+
+/// The processes that this one started with these two arguments; an empty second one is any.
+pub fn children_of(parent: u32, first: &str, second: &str) -> Vec<u32> {
+    let pids = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| {
+        let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+        let arguments = read("cmdline");
+        let pair = format!("\0{first}\0{second}");
+        read("status").contains(&format!("\nPPid:\t{parent}\n")) && arguments.contains(&pair) && alive(*pid)
+    })
+    .collect()
+}
+
+/// The containers of a run, whatever they do.
+pub fn containers_of(run: &str) -> Vec<String> {
+    let listed = docker(&["ps", "-aq", "--filter", &format!("label=dev.crosscheck={run}")]);
+    listed.lines().map(str::to_owned).collect()
+}
+
+/// The processes of a run's sidecars.
+pub fn sidecar_pids(run: &str) -> Vec<u32> {
+    let pid = |id: &String| docker(&["inspect", "-f", "{{.State.Pid}}", id]).parse().unwrap();
+    containers_of(run).iter().map(pid).collect()
+}
+
+/// Starts one test of this executable in a process of its own, for a fixture.
+pub fn start_self(test: &str, project: &str) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env("CROSSCHECK_LIVE_PARENT", project)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// What a process says after this word, once it says it.
+pub fn wait_for_word(child: &mut Child, word: &str) -> String {
+    let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+    lines.map(Result::unwrap).find_map(|line| line.split_once(word).map(|(_, rest)| rest.to_owned())).unwrap()
+}
