@@ -4,6 +4,7 @@
 //! each has one function, `look`, that fills the [`Attempt`] it is given.
 
 pub mod dns;
+mod hide;
 pub mod http;
 pub mod kafka;
 pub mod kafka_round_trip;
