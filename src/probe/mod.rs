@@ -12,8 +12,11 @@ pub mod mysql;
 pub mod redis;
 pub mod serve;
 pub mod sockets;
+mod stranger;
 pub mod tcp;
 pub mod tls;
+#[cfg(test)]
+mod trial;
 pub mod wire;
 
 use std::future::Future;
