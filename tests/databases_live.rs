@@ -1,0 +1,150 @@
+//! The database probes against real servers, in containers that this test starts and removes.
+//!
+//! Needs a Docker engine and the fixture images, so it runs only where `CROSSCHECK_LIVE=1`.
+
+use std::process::Command;
+use std::time::Duration;
+
+use crosscheck::observation::{Depth, FailureKind, Observation, Peer};
+use crosscheck::plan::Credentials;
+use crosscheck::probe::{self, Options, Request};
+use crosscheck::target::{Protocol, Target};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+
+/// A container that is gone when the test is.
+struct Server {
+    id: String,
+    address: String,
+}
+
+impl Server {
+    fn start(image: &str, options: &[&str], arguments: &[&str]) -> Self {
+        let image = format!("crosscheck.test/library/{image}");
+        let id = docker(&[&["run", "--detach", "--rm"], options, &[&image], arguments].concat());
+        let address = docker(&["inspect", "--format", "{{.NetworkSettings.IPAddress}}", &id]);
+        Self { id, address }
+    }
+
+    /// A database server with an account, that looks up who connects, and blocks an address after five errors.
+    fn database(image: &str, defaults: &[&str]) -> Self {
+        let account = ["MYSQL_ROOT_PASSWORD=root", "MYSQL_DATABASE=shop", "MYSQL_USER=app", "MYSQL_PASSWORD=right"];
+        let options: Vec<_> = account.iter().flat_map(|value| ["--env", value]).collect();
+        let strict = ["--max-connect-errors=5", "--host-cache-size=64", "--skip-name-resolve=OFF"];
+        Self::start(
+            image,
+            &[&options[..], &["--add-host", "looker:host-gateway"]].concat(),
+            &[defaults, &strict].concat(),
+        )
+    }
+
+    async fn look(&self, protocol: Protocol, path: Option<&str>, account: Option<(&str, &str)>) -> Observation {
+        let mut target = Target::new(protocol, &self.address, protocol.default_port().unwrap_or_default());
+        target.path = path.map(Into::into);
+        let credentials = account.map(|(user, word)| Credentials { user: user.into(), password: Some(word.into()) });
+        let (timeout, options) = (Duration::from_secs(5), Options::default());
+        probe::look(&Request { target, timeout, credentials, options }).await
+    }
+
+    /// What the server says of itself, once it lets the account in.
+    async fn ready(&self, protocol: Protocol, account: (&str, &str)) -> Peer {
+        for _ in 0..150 {
+            let seen = self.look(protocol, None, Some(account)).await;
+            if seen.depth == Depth::LoggedIn && seen.failure.is_none() {
+                return seen.peer.expect("a server that let us in has a name");
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        panic!("{} never became ready", self.address);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = Command::new("docker").args(["rm", "--force", "--volumes", &self.id]).output();
+    }
+}
+
+fn docker(arguments: &[&str]) -> String {
+    let output = Command::new("docker").args(arguments).output().expect("docker runs");
+    assert!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn live() -> bool {
+    eprintln!("looks at real servers where CROSSCHECK_LIVE=1, at none elsewhere");
+    std::env::var_os("CROSSCHECK_LIVE").is_some_and(|value| value == "1")
+}
+
+fn failure(seen: &Observation) -> Option<FailureKind> {
+    seen.failure.as_ref().map(|failure| failure.kind)
+}
+
+/// The real client's opinion: the code of the server's error, 0 for a login that worked.
+async fn reference(address: &str, user: &str, password: &str, database: &str) -> u16 {
+    let url = format!("mysql://{user}:{password}@{address}/{database}");
+    match mysql_async::Conn::from_url(url).await {
+        Ok(connection) => connection.disconnect().await.map_or(1, |()| 0),
+        Err(mysql_async::Error::Server(error)) => error.code,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+async fn judged_as_by_its_client(server: Server, product: &str) {
+    let Peer::Mysql(peer) = server.ready(Protocol::Mysql, ("app", "right")).await else { panic!("not MySQL") };
+    assert!(peer.product == product && peer.connections.is_some_and(|(limit, used)| limit > 100 && used >= 1));
+    for (user, password, database, kind, code) in [
+        ("app", "right", "shop", None, 0),
+        ("app", "wrong", "shop", Some(FailureKind::AuthenticationFailed), 1045),
+        ("app", "right", "nowhere", Some(FailureKind::AuthenticationFailed), 1044),
+        ("root", "root", "nowhere", Some(FailureKind::UnknownDatabase), 1049),
+    ] {
+        let seen = server.look(Protocol::Mysql, Some(database), Some((user, password))).await;
+        assert_eq!(failure(&seen), kind, "{user} {database}: {seen:?}");
+        assert_eq!(reference(&server.address, user, password, database).await, code, "{user} {database}");
+    }
+    // Many more looks than the five errors that block an address.
+    for _ in 0..130 {
+        let seen = server.look(Protocol::Mysql, None, None).await;
+        assert_eq!((failure(&seen), seen.depth), (None, Depth::Answered), "{seen:?}");
+    }
+    // The server does count: connections that are left after the greeting block the address.
+    for _ in 0..5 {
+        let mut bare = TcpStream::connect((server.address.as_str(), 3306)).await.expect("a connection");
+        bare.read_u8().await.expect("a greeting");
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(failure(&server.look(Protocol::Mysql, None, None).await), Some(FailureKind::HostBlocked));
+}
+
+#[tokio::test]
+async fn databases_are_judged_as_their_clients_judge_them() {
+    if live() {
+        // The settings of MySQL's image switch the lookup off for good.
+        let defaults = ["--no-defaults", "--socket=/var/run/mysqld/mysqld.sock", "--innodb-numa-interleave=OFF"];
+        let (mysql, mariadb) = (Server::database("mysql:9", &defaults), Server::database("mariadb:10.11", &[]));
+        tokio::join!(judged_as_by_its_client(mysql, "MySQL"), judged_as_by_its_client(mariadb, "MariaDB"));
+    }
+}
+
+#[tokio::test]
+async fn redis_is_looked_at_as_its_client_does() {
+    if !live() {
+        return;
+    }
+    let server = Server::start("redis:7", &[], &["--requirepass", "right"]);
+    let Peer::Redis(peer) = server.ready(Protocol::Redis, ("", "right")).await else { panic!("not Redis") };
+    assert!(peer.version.is_some_and(|version| version.starts_with("7.")) && peer.clients.is_some());
+    for (path, account, kind) in [
+        (None, None, Some(FailureKind::AuthenticationRequired)),
+        (None, Some(("", "wrong")), Some(FailureKind::AuthenticationFailed)),
+        (Some("9"), Some(("default", "right")), None),
+        (Some("16"), Some(("", "right")), Some(FailureKind::UnknownDatabase)),
+    ] {
+        let seen = server.look(Protocol::Redis, path, account).await;
+        assert_eq!(failure(&seen), kind, "{seen:?}");
+    }
+    let protect = ["redis-cli", "-a", "right", "CONFIG", "SET", "requirepass", "", "protected-mode", "yes"];
+    docker(&[&["exec", &server.id], &protect[..]].concat());
+    assert_eq!(failure(&server.look(Protocol::Redis, None, None).await), Some(FailureKind::ProtectedMode));
+}
