@@ -68,7 +68,7 @@ async fn announced_elements_take_no_memory() {
 async fn one_byte_at_a_time_is_read_to_the_end() {
     let mut answer = recorded!("api-versions");
     answer[4..8].copy_from_slice(b"\r\n\r\n");
-    let seen = said(answer, 1, SOON).await;
+    let seen = said(answer, 1, SECOND).await;
     // ApiVersions came; Metadata was then waited for.
     assert_eq!(kind(&seen), Some((PhaseName::Request, FailureKind::Silent)));
     assert_eq!(peer(&seen).release.as_deref(), Some("4.1"));

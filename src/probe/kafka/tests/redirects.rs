@@ -107,12 +107,12 @@ async fn each_redirect_has_its_own_outcome_in_the_order_of_metadata() {
 async fn an_address_that_had_no_time_to_answer_did_not_fail() {
     let (silent, address) = listen().await;
     let others = [(2, "127.0.0.1", i32::from(address.port()))];
-    let (soon, _) = seen("c", &others, SECOND * 3 / 10).await;
+    let (soon, _) = seen("c", &others, SECOND * 45 / 100).await;
     let observation = &soon.redirects[1].observation;
     assert_eq!(failure(observation), None);
     assert!(observation.unlooked.as_ref().unwrap().starts_with("no answer, but only "), "{observation:?}");
 
-    let (late, _) = seen("c", &others, SECOND * 7 / 10).await;
+    let (late, _) = seen("c", &others, SECOND * 12 / 10).await;
     let observation = &late.redirects[1].observation;
     assert_eq!(observation.failure.as_ref().unwrap().kind, FailureKind::Silent);
     assert_eq!(observation.unlooked, None);
