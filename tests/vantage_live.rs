@@ -1,6 +1,6 @@
 //! The ways to look, on real containers. Run with `CROSSCHECK_LIVE=1`, as root on the engine's machine.
 
-#![expect(clippy::unwrap_used, reason = "what a test sets up must be there, in its helpers too")]
+#![expect(clippy::unwrap_used, reason = "what a test sets up must be there, also outside the test itself")]
 
 mod live;
 
