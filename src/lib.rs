@@ -4,14 +4,23 @@
 //! vantage, judge by rules, report. [`run`] reads like that line.
 
 pub mod catalog;
+pub mod cli;
 pub mod derive;
+pub mod exit;
+pub mod explain;
+pub mod interrupt;
 pub mod judge;
 pub mod observation;
+pub mod observe;
+pub mod output;
 pub mod plan;
 pub mod probe;
+pub mod record;
 pub mod report;
 pub mod rule;
+pub mod run;
 pub mod stack;
 pub mod target;
+pub mod terminal;
 pub mod text;
 pub mod vantage;

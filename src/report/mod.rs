@@ -1,5 +1,6 @@
 //! One neutral result, one small file per format. Formats decide nothing.
 
+pub mod build;
 pub mod explain;
 pub mod json;
 pub mod junit;

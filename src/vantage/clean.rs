@@ -1,6 +1,7 @@
 //! Removes what runs that were killed left behind.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use bollard::Docker;
 use bollard::errors::Error;
@@ -12,6 +13,7 @@ use futures_util::future::join_all;
 
 use super::sidecar::unix_time;
 use super::{CannotLook, EXPIRES, LABEL, engine_says, image};
+use crate::text::count;
 
 /// How long a container may be made and not yet started, in seconds: it may belong to a run that is under way.
 const UNDER_WAY: i64 = 60;
@@ -23,6 +25,17 @@ pub struct Cleaned {
     pub containers: Vec<String>,
     /// Probe images, by name and tag.
     pub images: Vec<String>,
+}
+
+impl fmt::Display for Cleaned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (containers, images) = (count(self.containers.len(), "container"), count(self.images.len(), "image"));
+        write!(f, "removed {containers} and {images}")?;
+        for name in self.containers.iter().chain(&self.images) {
+            write!(f, "\n  {name}")?;
+        }
+        Ok(())
+    }
 }
 
 /// Removes the containers of ours whose time is over, and gives their number. Runs that are under way keep theirs.

@@ -1,0 +1,205 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::vantage::Via;
+
+/// Checks every connection of a Docker Compose stack from every side that uses it, and says what to change.
+///
+/// Without a command it does what `crosscheck check` does.
+#[derive(Debug, Parser)]
+#[command(name = "crosscheck", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 all passed; 1 a check failed; 2 something could not be looked at, nothing was \
+checked, or usage or engine prevented it; 130 interrupted.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Flags of every command.
+    #[command(flatten)]
+    pub shared: Shared,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Look at every connection of the stack from every side, and explain what fails
+    Check {
+        /// Only checks that start at or lead to these services
+        services: Vec<String>,
+    },
+    /// Try one connection, in full detail: crosscheck try app kafka://kafka:9092
+    Try {
+        /// Where to look from: host, a service, a replica (app#2) or network:NAME
+        from: String,
+        /// Where to: a URL such as kafka://kafka:9092, or host:port
+        target: String,
+    },
+    /// Show the checks that would run, and why each exists; opens no connection to any target
+    Plan {
+        /// Only checks that start at or lead to these services
+        services: Vec<String>,
+    },
+    /// Show a rule's page; without a rule, the list of rules
+    Explain {
+        /// The rule's id, such as kafka-advertises-loopback
+        rule: Option<String>,
+    },
+    /// Remove the probe images, and whatever interrupted runs have left, from the engine
+    Clean,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// The probe itself: reads orders on stdin, writes what it sees on stdout
+    #[command(hide = true)]
+    Probe(Probe),
+}
+
+/// Where a probe goes before it looks.
+#[derive(Args, Debug)]
+pub struct Probe {
+    /// The process whose network namespace it enters
+    #[arg(long, requires_all = ["container", "resolv_conf", "hosts"])]
+    pub pid: Option<u32>,
+    /// The container that this process must belong to
+    #[arg(long)]
+    pub container: Option<String>,
+    /// The container's resolv.conf
+    #[arg(long)]
+    pub resolv_conf: Option<PathBuf>,
+    /// The container's hosts file
+    #[arg(long)]
+    pub hosts: Option<PathBuf>,
+}
+
+/// Flags of every command.
+#[derive(Args, Debug)]
+pub struct Shared {
+    /// Compose file, as in docker compose; may be given several times
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub file: Vec<PathBuf>,
+    /// Project name, as in docker compose
+    #[arg(short, long, global = true, value_name = "NAME")]
+    pub project_name: Option<String>,
+    /// Project directory, as in docker compose
+    #[arg(long, global = true, value_name = "DIR")]
+    pub project_directory: Option<PathBuf>,
+    /// Environment file, as in docker compose; may be given several times
+    #[arg(long, global = true, value_name = "FILE")]
+    pub env_file: Vec<PathBuf>,
+    /// Only look from this vantage: host, a service, a replica (app#2) or network:NAME
+    #[arg(long, global = true, value_name = "VANTAGE")]
+    pub from: Vec<String>,
+    /// Only look at targets that match: mysql://*, kafka:9092
+    #[arg(long, global = true, value_name = "GLOB")]
+    pub to: Vec<String>,
+    /// Only report findings of this rule, and the checks that it fails
+    #[arg(long, global = true, value_name = "ID")]
+    pub rule: Vec<String>,
+    /// A connection that must work: 'app -> kafka://kafka:29092'; that must not: 'web -/-> mysql:3306'
+    #[arg(long, global = true, value_name = "EXPECTATION", allow_hyphen_values = true)]
+    pub expect: Vec<String>,
+    /// How to look from inside containers
+    #[arg(long, global = true, value_enum, default_value_t = Via::Auto)]
+    pub via: Via,
+    /// Time for each check, redirects included: 2s, 500ms
+    #[arg(long, global = true, value_name = "TIME", default_value = "2s", value_parser = duration)]
+    pub timeout: Duration,
+    /// Kafka: also produce and consume one record, in a topic of its own that is deleted again
+    #[arg(long, global = true)]
+    pub round_trip: bool,
+    /// How to report
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Warnings fail the run too
+    #[arg(long, global = true)]
+    pub strict: bool,
+    /// Checks that could not be looked at do not fail the run
+    #[arg(long, global = true)]
+    pub allow_inconclusive: bool,
+    /// A run without a single check does not fail
+    #[arg(long, global = true)]
+    pub allow_empty: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto, value_name = "WHEN")]
+    pub color: When,
+    /// Only what did not pass
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Every step of every check
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// Write the facts of the run to a file, without secrets, so that it can be judged again
+    #[arg(long, global = true, value_name = "FILE", hide = true)]
+    pub record: Option<PathBuf>,
+}
+
+/// The report's formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For programs; its schema is part of the product
+    Json,
+    /// For CI systems
+    Junit,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The shortest and the longest time that makes sense for one check.
+const BOUNDS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(600));
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let scale = match unit.trim() {
+        "ms" => 1e-3,
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        "" => return Err("a time needs a unit: 2s, 500ms, 1m".into()),
+        other => return Err(format!("'{other}' is no unit of time: use ms, s or m, as in 500ms")),
+    };
+    let seconds = number.parse::<f64>().map_err(|_| "a time is a number and a unit: 2s, 500ms, 1m".to_owned())? * scale;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(time) if (BOUNDS.0..=BOUNDS.1).contains(&time) => Ok(time),
+        _ => Err("the time for a check is between 10ms and 10m".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units_and_bounds() {
+        assert_eq!(duration("2s"), Ok(Duration::from_secs(2)));
+        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("1m"), Ok(Duration::from_secs(60)));
+        for bad in ["", "2", "s", "-1s", "1h", "0s", "1e9s", "99999999999999999999s", "2 parsecs", "..s"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Looks from every vantage at once, one attempt per check, and hands each observation on as it arrives.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::{Semaphore, mpsc::UnboundedSender};
+
+use crate::judge;
+use crate::observation::{Fact, FailureKind as Kind, Listener, Observation};
+use crate::plan::{Check, Expectation, Readiness, Vantage};
+use crate::probe::{Options, Request};
+use crate::rule::{Facts, Verdict};
+use crate::stack::Stack;
+use crate::vantage::{Session, Ways};
+
+/// Connections at once in all, so that looking is never the fault.
+const AT_ONCE: usize = 1024;
+/// New connections towards one target in each [`BREATH`]: a hundred at the same instant overflow Kafka's backlog of 50.
+const BURST: usize = 16;
+/// How long a burst lasts.
+const BREATH: Duration = Duration::from_millis(10);
+
+/// How to look.
+#[derive(Clone, Copy, Debug)]
+pub struct How {
+    /// The time for one check, redirects included.
+    pub timeout: Duration,
+    /// Kafka: produce and consume one record.
+    pub round_trip: bool,
+}
+
+/// A round trip waits for a topic to be made and taken away again.
+const ROUND_TRIP: Duration = Duration::from_secs(20);
+
+/// One observation: the check's place in the plan, the way that was taken, what was seen.
+pub type Sighting = (usize, &'static str, Observation);
+
+/// The sessions that were opened, by vantage, so that a second question needs no second entry.
+pub type Sessions = BTreeMap<Vantage, Arc<Session>>;
+
+/// Looks at everything that is ready.
+pub async fn observe(
+    ways: &Ways,
+    stack: &Stack,
+    checks: &[Check],
+    how: How,
+    seen: &UnboundedSender<Sighting>,
+) -> Sessions {
+    let mut groups: BTreeMap<&Vantage, Vec<usize>> = BTreeMap::new();
+    for (index, check) in checks.iter().enumerate().filter(|(_, check)| check.readiness == Readiness::Ready) {
+        groups.entry(&check.from).or_default().push(index);
+    }
+    let (permits, delays) = (Semaphore::new(AT_ONCE), delays(stack, checks));
+    let look_from = async |vantage: &Vantage, indexes: Vec<usize>| {
+        let session = match ways.open(vantage, stack).await {
+            Ok(session) => Arc::new(session),
+            Err(reason) => {
+                for index in indexes {
+                    let _ = seen.send((index, ways.way(vantage), Observation::unlooked(reason.to_string())));
+                }
+                return None;
+            }
+        };
+        join_all(indexes.into_iter().map(async |index| {
+            tokio::time::sleep(delays[index]).await;
+            let permit = permits.acquire().await;
+            let observation = session.look(&request(stack, &checks[index], how)).await;
+            drop(permit);
+            // Nobody listens any more when the run was interrupted.
+            let _ = seen.send((index, session.way(), observation));
+        }))
+        .await;
+        Some((vantage.clone(), session))
+    };
+    join_all(groups.into_iter().map(|(vantage, indexes)| look_from(vantage, indexes)))
+        .await
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// When each check may start, counted from the first: bursts of [`BURST`] for each target.
+fn delays(stack: &Stack, checks: &[Check]) -> Vec<Duration> {
+    let mut earlier: BTreeMap<(String, u16), usize> = BTreeMap::new();
+    let start = |check: &Check| {
+        let place = check.place(stack);
+        let count = earlier.entry(place).or_default();
+        let bursts = u32::try_from(*count / BURST).unwrap_or(u32::MAX);
+        *count += 1;
+        BREATH * bursts
+    };
+    checks.iter().map(start).collect()
+}
+
+fn request(stack: &Stack, check: &Check, how: How) -> Request {
+    let gateway = || {
+        let address = check.target.host.parse().ok();
+        address.is_some() && stack.containers.iter().flat_map(|c| &c.attachments).any(|at| at.gateway == address)
+    };
+    let proxied = check.published.is_some() || check.target.host.ends_with(".docker.internal") || gateway();
+    let options = Options {
+        proxied,
+        round_trip: how.round_trip,
+        system_resolver: check.from == Vantage::Host,
+        connect_only: check.expect == Expectation::Closed,
+    };
+    let timeout = if how.round_trip { how.timeout.max(ROUND_TRIP) } else { how.timeout };
+    Request { target: check.target.clone(), timeout, credentials: check.credentials.clone(), options }
+}
+
+/// Looks at what listens in the containers whose failures depend on it: those that refused, or broke off.
+pub async fn survey(ways: &Ways, facts: &mut Facts, sessions: &Sessions) {
+    let mut wanted = BTreeSet::new();
+    for seen in facts.checks.iter().filter(|seen| seen.verdict == Verdict::Fail) {
+        for failed in judge::failures(seen) {
+            if !failed.is(&[Kind::Refused, Kind::Reset, Kind::Closed, Kind::Silent]) {
+                continue;
+            }
+            if let Some(container) = failed.server(facts) {
+                wanted.insert(facts.stack.namespace_owner(container).id.clone());
+            }
+        }
+    }
+    let stack = &facts.stack;
+    let look = async |id: String| -> Option<(String, Fact<Vec<Listener>>)> {
+        let container = stack.by_id(&id).filter(|container| container.is_running())?;
+        let replica = container.scaled.then_some(container.number);
+        let vantage = Vantage::Container { service: container.service.clone(), replica, id: id.clone() };
+        let listeners = match sessions.get(&vantage) {
+            Some(session) => session.survey().await,
+            None => match ways.open(&vantage, stack).await {
+                Ok(session) => {
+                    let listeners = session.survey().await;
+                    session.close().await;
+                    listeners
+                }
+                Err(reason) => Fact::NotLooked(reason.to_string()),
+            },
+        };
+        Some((id, listeners))
+    };
+    facts.listeners = join_all(wanted.into_iter().map(look)).await.into_iter().flatten().collect();
+}

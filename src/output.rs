@@ -1,0 +1,145 @@
+//! Hands results to the format that was asked for: text as it becomes known, the others at the end.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cli::{Format, Shared};
+use crate::plan::{Expectation, Readiness, Vantage};
+use crate::report::build::result;
+use crate::report::text::{self, Style};
+use crate::report::{CheckResult, Report, json, junit};
+use crate::rule::{Facts, Seen};
+use crate::{judge, terminal};
+
+/// Where a run's results go.
+#[derive(Debug)]
+pub struct Output {
+    format: Format,
+    style: Style,
+    full: bool,
+    bar: Option<ProgressBar>,
+    /// How many vantages were printed, in the plan's order.
+    printed: usize,
+}
+
+impl Output {
+    /// The output that the flags ask for.
+    #[must_use]
+    pub fn new(shared: &Shared) -> Self {
+        let style = Style { verbose: shared.verbose, quiet: shared.quiet, ..terminal::style(shared.color) };
+        Self { format: shared.format, style, full: false, bar: None, printed: 0 }
+    }
+
+    /// A plan, which is all there is to show.
+    ///
+    /// # Errors
+    /// When stdout cannot be written to.
+    pub fn plan(&self, report: &Report) -> anyhow::Result<()> {
+        match self.format {
+            Format::Text => terminal::print(&text::plan(report, self.style)),
+            Format::Json | Format::Junit => self.machine(report),
+        }
+    }
+
+    /// The stack was read, and looking begins.
+    ///
+    /// # Errors
+    /// When stdout cannot be written to.
+    pub fn begin(&mut self, report: &Report, facts: &Facts) -> anyhow::Result<()> {
+        self.full = report.command == "try";
+        if self.format != Format::Text {
+            return Ok(());
+        }
+        if !self.full {
+            terminal::print(&text::head(report, self.style))?;
+        }
+        let ready = facts.checks.iter().filter(|seen| seen.check.readiness == Readiness::Ready).count();
+        if std::io::stderr().is_terminal() && !self.style.quiet && ready > 0 {
+            let bar = ProgressBar::new(ready as u64);
+            // A template that cannot be read leaves indicatif's own.
+            if let Ok(style) = ProgressStyle::with_template("{spinner} looked at {pos} of {len}") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(Duration::from_millis(100));
+            self.bar = Some(bar);
+        }
+        Ok(())
+    }
+
+    /// Another observation is there: prints the vantages that are complete, in the plan's order.
+    ///
+    /// # Errors
+    /// When stdout cannot be written to.
+    pub fn progress(&mut self, facts: &mut Facts) -> anyhow::Result<()> {
+        if let Some(bar) = &self.bar {
+            bar.set_position(facts.checks.iter().filter(|seen| seen.observation.is_some()).count() as u64);
+        }
+        if self.format != Format::Text || self.full {
+            return Ok(());
+        }
+        let complete = |group: &&[Seen]| {
+            group.iter().all(|seen| {
+                // What must not be reachable is judged when everyone else has looked.
+                seen.check.readiness != Readiness::Ready
+                    || (seen.observation.is_some() && seen.check.expect == Expectation::Answers)
+            })
+        };
+        let vantages: Vec<(Vantage, Vec<CheckResult>)> = {
+            let groups = facts.checks.chunk_by(|a, b| a.check.from == b.check.from);
+            if groups.clone().skip(self.printed).take_while(complete).next().is_none() {
+                return Ok(());
+            }
+            judge::verdicts(facts);
+            let groups = facts.checks.chunk_by(|a, b| a.check.from == b.check.from);
+            let ready = groups.skip(self.printed).take_while(complete);
+            ready.map(|group| (group[0].check.from.clone(), group.iter().map(result).collect())).collect()
+        };
+        for (from, results) in vantages {
+            self.printed += 1;
+            self.print(&text::group(&from.to_string(), &results.iter().collect::<Vec<_>>(), self.style))?;
+        }
+        Ok(())
+    }
+
+    /// The run is over: the vantages that are left, the findings, the counts; or the whole report.
+    ///
+    /// # Errors
+    /// When stdout cannot be written to, or the report cannot be rendered.
+    pub fn end(&mut self, report: &Report) -> anyhow::Result<()> {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        if self.format != Format::Text {
+            return self.machine(report);
+        }
+        if self.full {
+            for check in &report.checks {
+                terminal::print(&text::check_in_full(check, self.style))?;
+            }
+        } else {
+            for group in report.checks.chunk_by(|a, b| a.from == b.from).skip(self.printed) {
+                terminal::print(&text::group(&group[0].from, &group.iter().collect::<Vec<_>>(), self.style))?;
+            }
+        }
+        terminal::print(&text::findings(report, self.style))?;
+        terminal::print(&text::summary(report, self.style))
+    }
+
+    fn print(&self, text: &str) -> anyhow::Result<()> {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| terminal::print(text)),
+            None => terminal::print(text),
+        }
+    }
+
+    fn machine(&self, report: &Report) -> anyhow::Result<()> {
+        let rendered = match self.format {
+            Format::Junit => junit::render(report).context("the report cannot be written as JUnit")?,
+            Format::Json | Format::Text => json::render(report).context("the report cannot be written as JSON")?,
+        };
+        terminal::print(&rendered)
+    }
+}

@@ -1,0 +1,148 @@
+//! From facts and findings to the neutral report.
+
+use super::{CheckResult, EngineInfo, Finding, NotEvaluated, OriginInfo, Report, ServiceInfo, Severity, Summary, Tool};
+use crate::catalog;
+use crate::judge::Judged;
+use crate::observation::Fact;
+use crate::plan::{Check, Expectation, Readiness};
+use crate::rule::{Facts, Seen, Verdict};
+use crate::stack::{Container, Stack};
+
+/// The report's frame: everything that is known before a check is made.
+#[must_use]
+pub fn frame(command: &str, stack: &Stack) -> Report {
+    let engine = &stack.engine;
+    Report {
+        schema: 1,
+        command: command.into(),
+        tool: Tool { name: env!("CARGO_PKG_NAME").into(), version: env!("CARGO_PKG_VERSION").into() },
+        project: stack.project.clone(),
+        files: stack.files.clone(),
+        started: jiff::Timestamp::now().to_string(),
+        engine: Some(EngineInfo { version: engine.version.clone(), os: engine.os.clone() }),
+        services: stack.containers.iter().map(service).collect(),
+        networks: stack.networks.iter().map(|network| network.name.clone()).collect(),
+        ..Report::default()
+    }
+}
+
+fn service(container: &Container) -> ServiceInfo {
+    ServiceInfo {
+        name: container.label(),
+        image: container.image.clone(),
+        state: word(&container.state.status),
+        health: container.health.as_ref().map(|health| health.status.clone()),
+    }
+}
+
+/// A planned check.
+#[must_use]
+pub fn planned(check: &Check) -> CheckResult {
+    let origins = check.origins.iter().map(|origin| OriginInfo {
+        kind: origin.kind,
+        name: origin.name.clone(),
+        value: origin.value.clone(),
+        file: None,
+        line: None,
+        column: None,
+    });
+    CheckResult {
+        id: check.id.clone(),
+        from: check.from.to_string(),
+        target: check.target.to_string(),
+        expect: match check.expect {
+            Expectation::Answers => "answers".into(),
+            Expectation::Closed => "closed".into(),
+        },
+        via: None,
+        depth: None,
+        origins: origins.collect(),
+        verdict: None,
+        reason: match &check.readiness {
+            Readiness::Ready => None,
+            Readiness::Skip(reason) | Readiness::Cannot(reason) => Some(reason.clone()),
+        },
+        silenced: false,
+        observation: None,
+    }
+}
+
+/// A check and what came of it.
+#[must_use]
+pub fn result(seen: &Seen) -> CheckResult {
+    let mut observation = seen.observation.clone();
+    if let Some(observation) = &mut observation {
+        // The judge may have found a failure where the probe saw none: the report shows what counts.
+        if observation.failure.is_none() {
+            observation.failure.clone_from(&seen.failure);
+        }
+        if seen.verdict == Verdict::Pass && seen.check.expect == Expectation::Closed {
+            observation.failure = None;
+        }
+    }
+    CheckResult {
+        via: seen.via.clone(),
+        depth: observation.as_ref().map(|observation| word(&observation.depth)),
+        verdict: Some(seen.verdict),
+        reason: seen.reason.clone(),
+        observation,
+        ..planned(&seen.check)
+    }
+}
+
+/// A cause with the weight that its rule's page gives it.
+#[must_use]
+pub fn finding(judged: &Judged) -> Finding {
+    let Judged { rule, cause, checks } = judged;
+    Finding {
+        rule: (*rule).into(),
+        fingerprint: format!("{rule}: {}", cause.subject),
+        severity: catalog::page(rule).map_or(Severity::Error, |page| page.severity),
+        service: cause.service.clone(),
+        message: cause.message.clone(),
+        evidence: cause.evidence.clone(),
+        checks: checks.clone(),
+        locations: Vec::new(),
+        help: cause.help.clone(),
+        fix: None,
+        silenced: false,
+    }
+}
+
+/// Rules that would have had more to say, had a fact not been out of reach.
+#[must_use]
+pub fn not_evaluated(facts: &Facts) -> Vec<NotEvaluated> {
+    facts
+        .listeners
+        .iter()
+        .filter_map(|(id, listeners)| match listeners {
+            Fact::NotLooked(reason) => Some(NotEvaluated {
+                rule: "listens-on-loopback-only".into(),
+                reason: format!("{}: {reason}", facts.stack.by_id(id).map(Container::label).unwrap_or_default()),
+            }),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Counts what the report holds.
+#[must_use]
+pub fn summary(report: &Report) -> Summary {
+    let checks =
+        |verdict| report.checks.iter().filter(|check| !check.silenced && check.verdict == Some(verdict)).count();
+    let findings =
+        |severity| report.findings.iter().filter(|finding| !finding.silenced && finding.severity == severity).count();
+    Summary {
+        pass: checks(Verdict::Pass),
+        fail: checks(Verdict::Fail),
+        skipped: checks(Verdict::Skipped),
+        inconclusive: checks(Verdict::Inconclusive),
+        errors: findings(Severity::Error),
+        warnings: findings(Severity::Warning),
+    }
+}
+
+/// The word that serde writes for a value without fields.
+fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}

@@ -1,0 +1,216 @@
+//! The way through: read the stack, derive connections, plan checks, observe, judge, report.
+
+use std::time::Instant;
+
+use anyhow::Context;
+use clap::CommandFactory;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+
+use crate::cli::{Cli, Command, Shared};
+use crate::derive::{declared, environment, published};
+use crate::exit::{self, Leniency};
+use crate::interrupt::Interrupt;
+use crate::observe::{How, Sighting, observe, survey};
+use crate::output::Output;
+use crate::plan::build::{Narrow, build};
+use crate::plan::{Check, OriginKind};
+use crate::report::{Report, build as assemble};
+use crate::rule::{Facts, Seen};
+use crate::stack::{Stack, connect, project, read};
+use crate::vantage::Ways;
+use crate::{explain, judge, record, vantage};
+
+/// Runs a command and gives its exit code.
+///
+/// # Errors
+/// What prevented it, in words that say what to do; the exit code is then 2.
+pub async fn run(cli: Cli) -> anyhow::Result<u8> {
+    let shared = &cli.shared;
+    match cli.command {
+        None => check(shared, Vec::new()).await,
+        Some(Command::Check { services }) => check(shared, services).await,
+        Some(Command::Try { from, target }) => attempt(shared, &from, &target).await,
+        Some(Command::Plan { services }) => plan(shared, services).await,
+        Some(Command::Explain { rule }) => explain::explain(rule.as_deref(), shared.color),
+        Some(Command::Clean) => clean().await,
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(shell, &mut Cli::command(), "crosscheck", &mut std::io::stdout());
+            Ok(exit::OK)
+        }
+        Some(Command::Probe(_)) => anyhow::bail!("a probe enters its namespace before anything else is started"),
+    }
+}
+
+async fn check(shared: &Shared, services: Vec<String>) -> anyhow::Result<u8> {
+    let started = Instant::now();
+    let mut interrupt = Interrupt::listen()?;
+    let Some(opened) = interrupt.or(open(shared)).await else { return Ok(exit::INTERRUPTED) };
+    let (connection, stack) = opened?;
+    let checks = planned(&stack, shared, services, &shared.expect)?;
+    look(shared, "check", started, interrupt, connection, stack, checks).await
+}
+
+async fn attempt(shared: &Shared, from: &str, target: &str) -> anyhow::Result<u8> {
+    let started = Instant::now();
+    let mut interrupt = Interrupt::listen()?;
+    let Some(opened) = interrupt.or(open(shared)).await else { return Ok(exit::INTERRUPTED) };
+    let (connection, stack) = opened?;
+    // Planned among all that was derived, so that it has the client's credentials and settings.
+    let mut checks = planned(&stack, shared, Vec::new(), &[format!("{from} -> {target}")])?;
+    checks.retain(|check| check.origins.iter().any(|origin| origin.kind == OriginKind::Declared));
+    look(shared, "try", started, interrupt, connection, stack, checks).await
+}
+
+async fn plan(shared: &Shared, services: Vec<String>) -> anyhow::Result<u8> {
+    let started = Instant::now();
+    let mut interrupt = Interrupt::listen()?;
+    let Some(opened) = interrupt.or(open(shared)).await else { return Ok(exit::INTERRUPTED) };
+    let (_, stack) = opened?;
+    let checks = planned(&stack, shared, services, &shared.expect)?;
+    let mut report = assemble::frame("plan", &stack);
+    report.checks = checks.iter().map(assemble::planned).collect();
+    finish(&mut report, started, if checks.is_empty() && !shared.allow_empty { exit::INCONCLUSIVE } else { exit::OK });
+    Output::new(shared).plan(&report)?;
+    Ok(report.exit_code)
+}
+
+/// Reads the stack.
+async fn open(shared: &Shared) -> anyhow::Result<(connect::Connection, Stack)> {
+    let connection = connect::connect().await?;
+    let selection = project::Selection {
+        project: shared.project_name.clone(),
+        files: shared.file.clone(),
+        directory: shared.project_directory.clone(),
+        env_files: shared.env_file.clone(),
+    };
+    let chosen = project::choose(&connection, &selection).await?;
+    for note in &chosen.notes {
+        eprintln!("crosscheck: {note}");
+    }
+    let stack = read::read(&connection, &chosen.name).await?;
+    Ok((connection, stack))
+}
+
+/// Derives connections and plans their checks.
+fn planned(stack: &Stack, shared: &Shared, services: Vec<String>, expected: &[String]) -> anyhow::Result<Vec<Check>> {
+    let mut connections = declared::derive(stack, expected)?;
+    connections.extend(environment::derive(stack));
+    connections.extend(published::derive(stack));
+    // Names that do not exist are said, and never narrow a run down to nothing.
+    for name in services.iter().chain(&shared.from) {
+        declared::vantages(stack, name)?;
+    }
+    let narrow = Narrow { services, from: shared.from.clone(), to: shared.to.clone() };
+    Ok(build(stack, connections, &narrow))
+}
+
+/// Observes, judges and reports.
+async fn look(
+    shared: &Shared,
+    command: &str,
+    started: Instant,
+    mut interrupt: Interrupt,
+    connection: connect::Connection,
+    stack: Stack,
+    checks: Vec<Check>,
+) -> anyhow::Result<u8> {
+    let mut output = Output::new(shared);
+    let mut report = assemble::frame(command, &stack);
+    let executable = std::env::current_exe().context("the path of this executable cannot be found")?;
+    let docker = connection.docker.clone();
+    let ways = Ways::new(Some(connection.docker), &stack, shared.via, executable).await?;
+    let seen = checks.into_iter().map(Seen::of).collect();
+    let mut facts = Facts { stack, checks: seen, ..Facts::default() };
+    output.begin(&report, &facts)?;
+
+    let interrupted = tokio::select! {
+        result = observe_and_survey(&ways, shared, &mut facts, &mut output) => { result?; false }
+        () = interrupt.wait() => true,
+    };
+    let swept = async {
+        ways.close().await;
+        vantage::sweep(&docker).await
+    };
+    // A second Ctrl-C does not wait: our containers end with their stdin.
+    let _ = interrupt.or(swept).await;
+
+    judge::verdicts(&mut facts);
+    if let Some(file) = &shared.record {
+        record::write(file, &facts)?;
+    }
+    report.findings = judge::findings(&facts).iter().map(assemble::finding).collect();
+    report.findings.sort_by_key(|finding| finding.severity);
+    report.not_evaluated = assemble::not_evaluated(&facts);
+    report.checks = facts.checks.iter().map(assemble::result).collect();
+    narrow_to_rules(&mut report, &shared.rule);
+    report.summary = assemble::summary(&report);
+    let leniency = Leniency {
+        strict: shared.strict,
+        allow_inconclusive: shared.allow_inconclusive,
+        allow_empty: shared.allow_empty,
+    };
+    let code = if interrupted { exit::INTERRUPTED } else { exit::code(&report.summary, leniency) };
+    finish(&mut report, started, code);
+    output.end(&report)?;
+    Ok(report.exit_code)
+}
+
+/// Looks from everywhere, handing each result to the output as it arrives; then asks what only failures make needed.
+async fn observe_and_survey(
+    ways: &Ways,
+    shared: &Shared,
+    facts: &mut Facts,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    let how = How { timeout: shared.timeout, round_trip: shared.round_trip };
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let (stack, checks) = (facts.stack.clone(), facts.checks.iter().map(|seen| seen.check.clone()).collect::<Vec<_>>());
+    let looking = async {
+        let sessions = observe(ways, &stack, &checks, how, &sender).await;
+        drop(sender);
+        sessions
+    };
+    let (sessions, collected) = tokio::join!(looking, collect(receiver, facts, output));
+    collected?;
+    judge::verdicts(facts);
+    survey(ways, facts, &sessions).await;
+    Ok(())
+}
+
+async fn collect(
+    mut sightings: UnboundedReceiver<Sighting>,
+    facts: &mut Facts,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    while let Some((index, way, observation)) = sightings.recv().await {
+        let seen = &mut facts.checks[index];
+        // A way that could not be taken is no way that was taken.
+        seen.via = observation.unlooked.is_none().then(|| way.to_owned());
+        seen.observation = Some(observation);
+        output.progress(facts)?;
+    }
+    Ok(())
+}
+
+/// With `--rule`, what other rules say and the checks that they fail are left out.
+fn narrow_to_rules(report: &mut Report, rules: &[String]) {
+    if rules.is_empty() {
+        return;
+    }
+    report.findings.retain(|finding| rules.contains(&finding.rule));
+    let claimed: Vec<_> = report.findings.iter().flat_map(|finding| finding.checks.clone()).collect();
+    report.checks.retain(|check| claimed.contains(&check.id) || check.verdict != Some(crate::rule::Verdict::Fail));
+    report.not_evaluated.retain(|entry| rules.contains(&entry.rule));
+}
+
+fn finish(report: &mut Report, started: Instant, code: u8) {
+    report.micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    report.exit_code = code;
+}
+
+async fn clean() -> anyhow::Result<u8> {
+    let connection = connect::connect().await?;
+    let cleaned = vantage::clean(&connection.docker).await?;
+    println!("{cleaned}");
+    Ok(exit::OK)
+}
