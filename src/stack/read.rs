@@ -109,7 +109,8 @@ pub(super) async fn inspect(connection: &Connection, id: &str) -> Result<Option<
             other => other.map(Some),
         }
     };
-    limited(connection, &format!("inspect container {}", text::line(id, 12)), request).await
+    let short: String = id.chars().take(12).collect();
+    limited(connection, &format!("inspect container {short}"), request).await
 }
 
 /// Every network in one answer, which is as quick as one network is.
