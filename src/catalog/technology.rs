@@ -37,6 +37,9 @@ pub struct Technology {
     /// Patterns of the server's own settings, which are no addresses of others.
     #[serde(default)]
     pub own: Vec<String>,
+    /// Whether it connects to nobody but whom its own settings name, as databases do.
+    #[serde(default)]
+    pub store: bool,
 }
 
 /// Names, or patterns with `*`, of the variables by which clients name a server.

@@ -185,9 +185,13 @@ fn path(url: &str) -> Option<String> {
     }
 }
 
-/// The published port behind a target that the host looks at.
+/// The published port behind a target that the host looks at. With a path of the user's own it is another question than
+/// whether the port is served, and stays apart.
 fn published(stack: &Stack, from: &Vantage, target: &Target) -> Option<Published> {
     let Vantage::Host = from else { return None };
+    if matches!(target.protocol, Protocol::Http | Protocol::Https) && target.path.is_some() {
+        return None;
+    }
     let Place::Loopback = hosts::place(stack, None, &target.host) else { return None };
     let (container, container_port) = hosts::publisher(stack, target.port)?;
     Some(Published { container: container.id.clone(), service: container.service.clone(), container_port })

@@ -14,7 +14,7 @@ use super::{Connection, vantage};
 use crate::catalog::{Known, Port, Role, Speaks, Technology, catalog};
 use crate::plan::{Expectation, Origin, OriginKind, Published};
 use crate::stack::{Container, Stack};
-use crate::target::{Protocol, Target};
+use crate::target::{Protocol, Target, is_loopback};
 use crate::text;
 
 /// Words that stand where a host was to be filled in, unless the stack has that name.
@@ -65,6 +65,10 @@ fn of_container(stack: &Stack, container: &Container) -> Vec<Connection> {
         }
         let mut addresses = address::parse(value);
         addresses.retain(|address| !address.scheme.as_deref().is_some_and(is_datagram));
+        // Of a list, clients need one address that works: `localhost` beside others is spare.
+        if addresses.iter().any(|address| !is_loopback(&address.host)) {
+            addresses.retain(|address| !is_loopback(&address.host));
+        }
         let shown = if text::is_secret_name(name) { "***".to_owned() } else { address::shown(value, &addresses) };
         let origin = Origin { kind: OriginKind::Environment, name: text::line(name, 128), value: Some(shown) };
         let asked = Asked { stack, container, environment: &environment, variable: &variable, known };
@@ -79,9 +83,12 @@ fn is_about_something_else(container: &Container, variable: &Variable, known: Op
     if variable.says_elsewhere() && !listed {
         return true;
     }
-    let Some(own) = technology(container) else { return false };
-    let other = known.is_some_and(|known| known.role == Role::Peer || (known.exact && known.technology.id != own.id));
-    own.owns(&variable.name) && !other
+    let Some(here) = technology(container) else { return false };
+    let peer = known.is_some_and(|known| known.role == Role::Peer);
+    let other = known.is_some_and(|known| known.exact && known.technology.id != here.id);
+    // A store shares its file of settings with its clients: what is theirs is not its own.
+    let own = here.owns(&variable.name);
+    if own { !(peer || other) } else { here.store && !peer }
 }
 
 fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Connection> {
@@ -263,6 +270,10 @@ fn is_probably_misspelt(asked: &Asked, address: &Address, meaning: &Meaning) -> 
         || host.starts_with("your")
         || host.starts_with("my-")
     {
+        return false;
+    }
+    // Images bring such URLs along as a default, which `…_HOST` or `…_SERVER` beside it replaces.
+    if address.form == Form::Url && asked.environment.sibling(asked.variable, &["HOST", "SERVER"]).is_some() {
         return false;
     }
     if asked.known.is_some() {

@@ -138,6 +138,13 @@ fn variables_become_connections() {
         (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://otel-collector:4318")], &["http://otel-collector:4318"]),
         (&[("API", "http://host.docker.internal:3000")], &["http://host.docker.internal:3000"]),
         (&[("KAFKA_BROKERS", "host.docker.internal:9092")], &["kafka://host.docker.internal:9092"]),
+        // Of a list, clients need one that works.
+        (&[("KAFKA_BROKERS", "kafka:9092,localhost:19092")], &["kafka://kafka:9092"]),
+        // The image brings a URL, and the user names the server apart.
+        (
+            &[("ME_CONFIG_MONGODB_URL", "mongodb://mongo:27017"), ("ME_CONFIG_MONGODB_SERVER", "api")],
+            &["tcp://api:27017"],
+        ),
         // One server in two variables is two connections here; the plan merges them.
         (&[("REDIS_HOST", "redis"), ("CACHE_REDIS_HOST", "redis")], &["redis://redis:6379", "redis://redis:6379"]),
     ] {
@@ -181,6 +188,8 @@ fn a_server_does_not_connect_to_itself() {
         ),
         ("mysql", &[("MYSQL_HOST", "redis"), ("MYSQL_DATABASE", "redis"), ("MYSQL_ROOT_HOST", "%")], &[]),
         ("redis", &[("REDIS_URL", "redis://localhost:6379"), ("REDIS_MASTER_HOST", "mysql")], &["tcp://mysql:6379"]),
+        // What a database's settings share with its clients' is theirs.
+        ("postgres", &[("REDIS_HOST", "redis"), ("API_URL", "http://api:4000")], &[]),
         ("rabbitmq", &[("RABBITMQ_NODENAME", "rabbit@rabbitmq"), ("PROBE", "amqp://localhost")], &[]),
         ("influxdb", &[("INFLUXDB_HTTP_BIND_ADDRESS", "redis:8086")], &[]),
         // A static file server hands its variables to browsers.
