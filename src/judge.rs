@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::observation::{Depth, Failure, FailureKind as Kind, Observation, Peer, PhaseName};
 use crate::plan::{Check, Expectation, OriginKind, Readiness, Vantage};
 use crate::rule::{Cause, Facts, Failed, RULES, Seen, Verdict, kafka_listeners};
-use crate::stack::Stack;
-use crate::target::Protocol;
+use crate::stack::{Container, PublishedAt, Stack};
+use crate::target::{Protocol, is_loopback};
 
 /// A cause, and the checks that it fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,7 @@ pub fn verdicts(facts: &mut Facts) {
 
 /// The verdict of one check by itself, as far as it can be told before the others are known.
 pub fn verdict(stack: &Stack, seen: &mut Seen) {
+    tie_redirects(stack, seen);
     let (verdict, reason, failure) = match (&seen.check.readiness, &seen.observation) {
         (Readiness::Skip(reason), _) => (Verdict::Skipped, Some(reason.clone()), None),
         (Readiness::Cannot(reason), _) => (Verdict::Inconclusive, Some(reason.clone()), None),
@@ -46,6 +47,26 @@ pub fn verdict(stack: &Stack, seen: &mut Seen) {
         (Readiness::Ready, Some(observation)) => weigh(stack, &seen.check, observation),
     };
     (seen.verdict, seen.reason, seen.failure) = (verdict, reason, failure);
+}
+
+/// A broker that sends the host to a port which no container of this stack has published sends it to a stranger, even
+/// to one that looks the same: clusters that were set up alike have the same id.
+fn tie_redirects(stack: &Stack, seen: &mut Seen) {
+    let here = seen.check.from == Vantage::Host && stack.engine.published_at == PublishedAt::Here;
+    let (Some(_), Some(observation), true) = (&seen.check.published, &mut seen.observation, here) else { return };
+    for redirect in &mut observation.redirects {
+        let ours = |container: &Container| {
+            container.on_host_network() || container.ports.iter().any(|port| port.host_port == Some(redirect.port))
+        };
+        if redirect.observation.failure.is_some() || !is_loopback(&redirect.host) || stack.containers.iter().any(ours) {
+            continue;
+        }
+        redirect.observation.failure = Some(Failure {
+            phase: PhaseName::Handshake,
+            kind: Kind::WrongIdentity,
+            detail: format!("somebody answers, but no container of this project publishes port {}", redirect.port),
+        });
+    }
 }
 
 type Weighed = (Verdict, Option<String>, Option<Failure>);
@@ -131,10 +152,7 @@ fn bad_status(check: &Check, observation: &Observation) -> Option<Failure> {
     (http.status >= limit).then(|| Failure {
         phase: PhaseName::Request,
         kind: Kind::HttpStatus,
-        detail: match &http.body {
-            Some(body) => format!("status {}: {body}", http.status),
-            None => format!("status {}", http.status),
-        },
+        detail: format!("status {}", http.status),
     })
 }
 

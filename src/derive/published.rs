@@ -40,11 +40,12 @@ fn connection(stack: &Stack, container: &Container, port: &PublishedPort) -> Opt
     let speaks = served(container, port.container_port);
     let mut target = Target::new(speaks.protocol, reached_at(stack, port.host_address), host_port);
     target.path = speaks.path;
-    let name = format!("{}->{}/tcp", host_and_port(&port.host_address.to_string(), host_port), port.container_port);
+    let name = format!("{}:{}", container.label(), port.container_port);
+    let mapping = format!("{}->{}/tcp", host_and_port(&port.host_address.to_string(), host_port), port.container_port);
     Some(Connection {
         from: Vantage::Host,
         target,
-        origin: Origin { kind: OriginKind::Published, name, value: None },
+        origin: Origin { kind: OriginKind::Published, name, value: Some(mapping) },
         published: Some(Published {
             container: container.id.clone(),
             service: container.service.clone(),
@@ -76,7 +77,7 @@ mod tests {
         let shown = |found: Connection| {
             assert_eq!(found.from, Vantage::Host);
             assert!(found.published.is_some() && found.credentials.is_none() && found.settings.is_empty());
-            format!("{} {}", found.target, found.origin.name)
+            format!("{} {}", found.target, found.origin.value.unwrap())
         };
         derive(stack).into_iter().map(shown).collect()
     }

@@ -25,8 +25,13 @@ pub struct Narrow {
 pub fn build(stack: &Stack, connections: Vec<Connection>, narrow: &Narrow) -> Vec<Check> {
     let mut checks: BTreeMap<(Vantage, String), Check> = BTreeMap::new();
     for connection in connections {
-        let id = identity(stack, &connection);
-        let key = (connection.from.clone(), id.clone());
+        let mut id = identity(stack, &connection);
+        let mut key = (connection.from.clone(), id.clone());
+        // Two protocols at one address are two things that must work; plain TCP is what any other proves as well.
+        if checks.get(&key).is_some_and(|known| differ(known.target.protocol, connection.target.protocol)) {
+            id = id.replacen(&connection.target.address(), &connection.target.to_string(), 1);
+            key.1.clone_from(&id);
+        }
         match checks.get_mut(&key) {
             Some(check) => merge(check, connection),
             None => {
@@ -45,6 +50,10 @@ pub fn build(stack: &Stack, connections: Vec<Connection>, narrow: &Narrow) -> Ve
         }
     }
     checks
+}
+
+fn differ(one: Protocol, other: Protocol) -> bool {
+    one != other && one != Protocol::Tcp && other != Protocol::Tcp
 }
 
 impl Narrow {

@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::observation::{Fact, Failure, FailureKind, Listener, Observation, PhaseName, Redirect};
-use crate::plan::{Check, Vantage};
+use crate::plan::{Check, OriginKind, Vantage};
 use crate::stack::{Container, Stack};
-use crate::target::is_loopback;
+use crate::target::{host_and_port, is_loopback};
 
 /// Everything that one run learned.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -113,7 +113,7 @@ impl Failed<'_> {
     /// `host:port` that was tried.
     #[must_use]
     pub fn address(&self) -> String {
-        crate::target::host_and_port(self.host(), self.port())
+        host_and_port(self.host(), self.port())
     }
 
     /// The addresses that the host resolved to.
@@ -189,6 +189,27 @@ impl Failed<'_> {
     #[must_use]
     pub fn origin(&self) -> String {
         self.seen.check.origins.first().map(|origin| origin.name.clone()).unwrap_or_default()
+    }
+
+    /// What to set so that the client looks for `host:port` instead, in the form in which its setting is written:
+    /// `REDIS_URL to redis://cache:6379`.
+    #[must_use]
+    pub fn correction(&self, host: &str, port: u16) -> String {
+        let target = &self.seen.check.target;
+        let Some(origin) = self.seen.check.origins.first() else { return host_and_port(host, port) };
+        let (old, new) = (target.address(), host_and_port(host, port));
+        let corrected = match origin
+            .value
+            .as_deref()
+            .filter(|value| !value.contains("***") && origin.kind != OriginKind::Declared)
+        {
+            Some(value) if value.contains(&old) => value.replacen(&old, &new, 1),
+            Some(value) if value == target.host && port == target.port => host.to_owned(),
+            Some(value) if value == target.host => format!("{host}, with port {port}"),
+            Some(value) if value.contains(&target.host) && port == target.port => value.replacen(&target.host, host, 1),
+            _ => new,
+        };
+        format!("{} to {corrected}", origin.name)
     }
 
     /// One line of evidence: who, where to, which phase, how it failed.

@@ -2,7 +2,7 @@
 //! without a finding.
 
 use super::{Cause, Facts, Failed, Rule};
-use crate::observation::FailureKind as Kind;
+use crate::observation::{FailureKind as Kind, HttpPeer, Peer};
 use crate::text;
 
 /// The generic rules; they stand last in the registry.
@@ -91,9 +91,16 @@ pub const CERTIFICATE_NAME_MISMATCH: Rule = Rule::new("certificate-name-mismatch
 
 /// An HTTP answer that means failure.
 pub const HTTP_STATUS_UNEXPECTED: Rule = Rule::new("http-status-unexpected", |facts, failed| {
-    seen(facts, failed, &[Kind::HttpStatus], "answers with a status that means failure", |_, failed| {
-        format!("the log of {} says why it answers so", server(failed))
-    })
+    let mut cause =
+        seen(facts, failed, &[Kind::HttpStatus], "answers with a status that means failure", |_, failed| {
+            format!("the log of {} says why it answers so", server(failed))
+        })?;
+    if let Some(Peer::Http(HttpPeer { body: Some(body), .. })) =
+        failed.observation().and_then(|seen| seen.peer.as_ref())
+    {
+        cause.evidence.push(format!("it says: {body}"));
+    }
+    Some(cause)
 });
 
 /// A connection that must not be.
@@ -141,7 +148,7 @@ fn seen(
     };
     Some(Cause {
         message: format!("{} {what}{said}", place(failed)),
-        service: server.map(|container| container.service.clone()),
+        service: server.or(failed.client(facts)).map(|container| container.service.clone()),
         subject,
         evidence: vec![failed.evidence()],
         help: help(facts, failed),

@@ -32,7 +32,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     }
     let (service, address) = (&client.service, failed.address());
     let help = match meant {
-        Some((server, inner)) => format!("in {service}, set {} to {}:{inner}", failed.origin(), server.service),
+        Some((server, inner)) => format!("in {service}, set {}", failed.correction(&server.service, inner)),
         None => format!("in {service}, set {} to the name of the service that is meant", failed.origin()),
     };
     let whom = meant.map(|(server, _)| format!(", not {}", server.service)).unwrap_or_default();

@@ -30,6 +30,6 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
             format!("{} publishes its port {meant} as {used}; {} says {used}", server.label(), failed.origin()),
             failed.evidence(),
         ],
-        help: format!("in {}, set {} to {host}:{meant}", client.service, failed.origin()),
+        help: format!("in {}, set {}", client.service, failed.correction(host, meant)),
     })
 }

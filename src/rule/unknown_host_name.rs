@@ -2,7 +2,6 @@
 
 use super::{Cause, Facts, Failed, Rule};
 use crate::observation::FailureKind as Kind;
-use crate::target::Target;
 use crate::text;
 
 /// A client asks for a name that no service, alias or container has.
@@ -30,8 +29,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     };
     let help = match &instead {
         Some(name) => {
-            let target = Target { host: name.clone(), ..failed.seen.check.target.clone() };
-            format!("did you mean {name}? In {}, set {} to {}", client.service, failed.origin(), target.address())
+            format!("did you mean {name}? In {}, set {}", client.service, failed.correction(name, failed.port()))
         }
         None => format!(
             "the services here are {}; {} names none of them",
