@@ -1,0 +1,164 @@
+//! The cases on real servers in real containers, looked at by every way; `CROSSCHECK_LIVE=1` runs them.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use support::{Case, Found, case};
+
+/// How long a stack may take until it shows what it must show.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+#[test]
+fn incident_broken() {
+    hold(&case("incident/expect.broken.yaml"));
+}
+
+#[test]
+fn incident_mended() {
+    hold(&case("incident/expect.mended.yaml"));
+}
+
+#[test]
+fn wiring() {
+    hold(&case("stacks/wiring/expect.yaml"));
+}
+
+#[test]
+fn servers() {
+    hold(&case("stacks/servers/expect.yaml"));
+}
+
+#[test]
+fn kafka() {
+    hold(&case("stacks/kafka/expect.yaml"));
+}
+
+#[test]
+fn held_port() {
+    hold(&case("stacks/held-port/expect.yaml"));
+}
+
+/// A stack that is up; it goes when this is dropped, also when a test fails.
+struct Stack<'a> {
+    case: &'a Case,
+    project: String,
+    _stranger: Option<TcpListener>,
+}
+
+impl<'a> Stack<'a> {
+    fn up(case: &'a Case) -> Self {
+        let name = case.file.with_extension("").to_string_lossy().replace('.', "-");
+        let name: Vec<_> = name.rsplit('/').take(2).collect();
+        let project = format!("cc-test-{}-{}-{}", name[1], name[0], std::process::id());
+        // A stranger that accepts is enough: that the port is not ours is what counts.
+        let stranger = case.occupy.map(|port| TcpListener::bind(("127.0.0.1", port)).unwrap());
+        let stack = Self { case, project, _stranger: stranger };
+        let up = stack.compose(&["up", "-d"]);
+        assert!(up.status.success() || case.occupy.is_some(), "{}", String::from_utf8_lossy(&up.stderr));
+        for service in &case.stop {
+            assert!(stack.compose(&["stop", "-t", "1", service]).status.success());
+        }
+        stack
+    }
+
+    fn compose(&self, arguments: &[&str]) -> Output {
+        let file = self.case.file.with_file_name(&self.case.compose);
+        let mut command = Command::new("docker");
+        command.args(["compose", "-p", &self.project, "-f"]).arg(file).args(arguments);
+        command.stdin(Stdio::null()).output().unwrap()
+    }
+
+    fn crosscheck(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crosscheck"));
+        command.args(["-p", &self.project]).args(&self.case.arguments).args(arguments);
+        command.stdin(Stdio::null()).output().unwrap()
+    }
+
+    fn report(&self, via: &str) -> (Output, Value) {
+        let output = self.crosscheck(&["--format", "json", "--via", via]);
+        let report = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+        (output, report)
+    }
+}
+
+impl Drop for Stack<'_> {
+    fn drop(&mut self) {
+        self.compose(&["down", "-v", "-t", "1", "--remove-orphans"]);
+    }
+}
+
+fn hold(case: &Case) {
+    if std::env::var_os("CROSSCHECK_LIVE").is_none() {
+        eprintln!("left out: set CROSSCHECK_LIVE=1 to run it on a Docker engine");
+        return;
+    }
+    let stack = Stack::up(case);
+    let first = settle(&stack);
+    let text = stack.crosscheck(&["--verbose"]);
+    assert_eq!(text.status.code(), Some(case.exit), "{}", String::from_utf8_lossy(&text.stdout));
+    for output in [&text.stdout, &text.stderr, first.to_string().as_bytes()] {
+        let output = String::from_utf8_lossy(output);
+        for secret in &case.secrets {
+            assert!(!output.contains(secret.as_str()), "{secret} is in the output: {output}");
+        }
+    }
+    let (_, other) = stack.report("sidecar");
+    assert_eq!(essence(&first), essence(&other), "netns and sidecar must agree");
+    if std::env::var_os("UPDATE_GENERATED").is_some() {
+        let facts = case.facts();
+        stack.crosscheck(&["--via", "netns", "--record", facts.to_str().unwrap()]);
+    }
+}
+
+/// Looks until the stack shows what it must; a stack needs its time to come up.
+fn settle(stack: &Stack) -> Value {
+    let started = Instant::now();
+    loop {
+        let (output, report) = stack.report("netns");
+        let mut differences = stack.case.differences(&findings(&report), &passed(&report));
+        if output.status.code() != Some(stack.case.exit) {
+            differences.push(format!("exit code {:?}", output.status.code()));
+        }
+        if differences.is_empty() {
+            return report;
+        }
+        assert!(started.elapsed() < PATIENCE, "{}:\n{}", stack.case.file.display(), differences.join("\n"));
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+fn findings(report: &Value) -> Vec<Found> {
+    let strings =
+        |value: &Value| value.as_array().unwrap().iter().map(|v| v.as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let found = |finding: &Value| Found {
+        rule: finding["rule"].as_str().unwrap().into(),
+        service: finding["service"].as_str().map(Into::into),
+        checks: strings(&finding["checks"]),
+        text: format!(
+            "{}\n{}\n{}",
+            finding["message"].as_str().unwrap(),
+            strings(&finding["evidence"]).join("\n"),
+            finding["help"].as_str().unwrap()
+        ),
+    };
+    report["findings"].as_array().unwrap().iter().map(found).collect()
+}
+
+fn passed(report: &Value) -> BTreeSet<String> {
+    let checks = report["checks"].as_array().unwrap().iter();
+    checks.filter(|check| check["verdict"] == "pass").map(|check| check["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// What must not depend on the way that was taken: verdicts, and the causes of failures.
+fn essence(report: &Value) -> BTreeSet<String> {
+    let checks =
+        report["checks"].as_array().unwrap().iter().map(|check| format!("{} {}", check["id"], check["verdict"]));
+    let findings = report["findings"].as_array().unwrap().iter().map(|finding| finding["fingerprint"].to_string());
+    checks.chain(findings).collect()
+}
