@@ -76,14 +76,14 @@ impl Plugin {
 }
 
 /// Answers the greeting, and everything that the server asks until it decides.
-pub(super) async fn log_in(wire: &mut Wire, greeting: &Greeting, account: Account<'_>) -> Result<Login, Fault> {
+pub(super) async fn log_in(wire: &mut Wire, greeting: Greeting, account: Account<'_>) -> Result<Login, Fault> {
     let offered = greeting.plugin.as_deref().and_then(|name| Plugin::named(name.as_bytes()));
     // A server whose default is another plugin asks for the account's own one afterwards.
     let mut plugin = offered.unwrap_or(Plugin::CachingSha2);
-    let mut nonce = greeting.nonce.clone();
     let mut unspoken = None;
     let mut password_was_right = false;
-    wire.write(&response(greeting, plugin, account)).await?;
+    wire.write(&response(&greeting, plugin, account)).await?;
+    let mut nonce = greeting.nonce;
     for _ in 0..ROUNDS {
         let packet = wire.read().await?;
         match packet.split_first() {

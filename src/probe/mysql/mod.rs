@@ -56,21 +56,14 @@ pub async fn look(attempt: &mut Attempt, target: &Target, credentials: Option<&C
     let mut wire = Wire::new(attempt.connect(target).await?);
     let greeting = greet(attempt, &mut wire).await?;
     match credentials.filter(|known| !known.user.is_empty()) {
-        Some(credentials) => client(attempt, &mut wire, &greeting, target, credentials).await,
-        None => leave(attempt, &mut wire, &greeting).await,
+        Some(credentials) => client(attempt, &mut wire, greeting, target, credentials).await,
+        None => leave(attempt, &mut wire, greeting).await,
     }
 }
 
 /// Reads the greeting and notes what it tells.
 async fn greet(attempt: &mut Attempt, wire: &mut Wire) -> Result<Greeting, Stop> {
-    let first = attempt.step(PhaseName::Handshake, async {
-        let packet = wire.first().await?;
-        if let Some(error) = ServerError::parse(&packet) {
-            return Ok(Err(error));
-        }
-        Greeting::parse(&packet).map(Ok).ok_or_else(|| packet::garbled("its greeting cannot be read"))
-    });
-    match first.await {
+    match attempt.step(PhaseName::Handshake, hear(wire)).await {
         Ok(Ok(greeting)) => {
             attempt.reached(Depth::Answered);
             attempt.observation.peer = Some(Peer::Mysql(greeting.peer()));
@@ -79,7 +72,7 @@ async fn greet(attempt: &mut Attempt, wire: &mut Wire) -> Result<Greeting, Stop>
         // The server speaks the protocol, and speaks to others.
         Ok(Err(refusal)) => {
             attempt.reached(Depth::Answered);
-            Err(refused(attempt, &refusal))
+            Err(refused(attempt, PhaseName::Handshake, &refusal, None))
         }
         Err(stop) => {
             explain_silence(attempt, &wire.head);
@@ -88,12 +81,34 @@ async fn greet(attempt: &mut Attempt, wire: &mut Wire) -> Result<Greeting, Stop>
     }
 }
 
-/// The handshake ended with a refusal that is true of every client.
-fn refused(attempt: &mut Attempt, error: &ServerError) -> Stop {
+/// The server's greeting, or the refusal in its place.
+async fn hear(wire: &mut Wire) -> Result<Result<Greeting, ServerError>, Fault> {
+    let packet = wire.first().await?;
+    if let Some(error) = ServerError::parse(&packet) {
+        return Ok(Err(error));
+    }
+    Greeting::parse(&packet).map(Ok).ok_or_else(|| packet::garbled("its greeting cannot be read"))
+}
+
+/// A step was answered, with a refusal.
+fn refused(attempt: &mut Attempt, step: PhaseName, error: &ServerError, credentials: Option<&Credentials>) -> Stop {
+    let fault = error.fault();
+    let detail = hide(&fault.detail, credentials).into_owned();
+    missed(attempt);
+    attempt.fail(step, Fault { detail, ..fault })
+}
+
+/// The login could not be tried as the client might do it.
+fn unlooked(attempt: &mut Attempt, reason: &str, credentials: &Credentials) {
+    missed(attempt);
+    attempt.observation.unlooked = Some(text::line(&hide(reason, Some(credentials)), 300));
+}
+
+/// The last step came to its end without doing what it was for.
+fn missed(attempt: &mut Attempt) {
     if let Some(phase) = attempt.observation.phases.last_mut() {
         phase.ok = false;
     }
-    attempt.fail(PhaseName::Handshake, error.fault())
 }
 
 /// Says what silence means in a protocol where the server speaks first.
@@ -116,13 +131,13 @@ fn explain_silence(attempt: &mut Attempt, head: &[u8]) {
 
 /// Ends the handshake as [`NOBODY`]. Its outcome says nothing of the accounts that matter: only what is true of every
 /// client counts.
-async fn leave(attempt: &mut Attempt, wire: &mut Wire, greeting: &Greeting) -> Result<(), Stop> {
+async fn leave(attempt: &mut Attempt, wire: &mut Wire, greeting: Greeting) -> Result<(), Stop> {
     let account = Account { user: NOBODY, password: "", database: None };
     match timeout_at(attempt.deadline, log_in(wire, greeting, account)).await {
         // A server that lets everybody in.
         Ok(Ok(Login::Accepted)) => query::quit(wire).await,
         Ok(Ok(Login::Refused { error, .. })) if error.kind() == FailureKind::TooManyConnections => {
-            return Err(refused(attempt, &error));
+            return Err(refused(attempt, PhaseName::Handshake, &error, None));
         }
         Ok(Ok(_)) => {}
         Ok(Err(fault)) => attempt
@@ -140,7 +155,7 @@ async fn leave(attempt: &mut Attempt, wire: &mut Wire, greeting: &Greeting) -> R
 async fn client(
     attempt: &mut Attempt,
     wire: &mut Wire,
-    greeting: &Greeting,
+    greeting: Greeting,
     target: &Target,
     credentials: &Credentials,
 ) -> Result<(), Stop> {
@@ -149,49 +164,40 @@ async fn client(
         password: credentials.password.as_ref().map_or("", |password| password.expose_secret()),
         database: target.path.as_deref().filter(|name| !name.is_empty()),
     };
-    let hidden = |fault: Fault| Fault { detail: hide(&fault.detail, Some(credentials)).into_owned(), ..fault };
     let tls = greeting.offers(greeting::capability::SSL);
-    let mut perhaps_for_tls = false;
-    let login = attempt.step(PhaseName::Login, async {
-        match log_in(wire, greeting, account).await? {
-            Login::Accepted => Ok(None),
-            Login::Unspoken(reason) => Ok(Some(reason)),
-            Login::Refused { error, .. } if error.code == TLS_DEMANDED => {
-                Ok(Some("the server lets nobody log in without TLS, and crosscheck logs in without it".to_owned()))
-            }
-            Login::Refused { error, password_was_right: true } if tls && error.code == ACCESS_DENIED => Ok(Some(format!(
+    match attempt.step(PhaseName::Login, log_in(wire, greeting, account)).await? {
+        Login::Accepted => attempt.reached(Depth::LoggedIn),
+        Login::Unspoken(reason) => {
+            unlooked(attempt, &reason, credentials);
+            return Ok(());
+        }
+        Login::Refused { error, .. } if error.code == TLS_DEMANDED => {
+            let reason = "the server lets nobody log in without TLS, and crosscheck logs in without it";
+            unlooked(attempt, reason, credentials);
+            return Ok(());
+        }
+        Login::Refused { error, password_was_right: true } if tls && error.code == ACCESS_DENIED => {
+            let reason = format!(
                 "the password is right, yet the account is refused without TLS, and crosscheck logs in without it: {}",
                 error.text
-            ))),
-            Login::Refused { error, .. } => {
-                perhaps_for_tls = tls && error.code == ACCESS_DENIED;
-                Err(hidden(error.fault()))
+            );
+            unlooked(attempt, &reason, credentials);
+            return Ok(());
+        }
+        Login::Refused { error, .. } => {
+            if tls && error.code == ACCESS_DENIED {
+                attempt.observation.notes.push(
+                    "the login was tried without TLS, which the server offers; an account that requires it is refused \
+                     in the same words"
+                        .into(),
+                );
             }
+            return Err(refused(attempt, PhaseName::Login, &error, Some(credentials)));
         }
-    });
-    let unlooked = login.await;
-    if perhaps_for_tls {
-        attempt.observation.notes.push(
-            "the login was tried without TLS, which the server offers; an account that requires it is refused in the \
-             same words"
-                .into(),
-        );
     }
-    if let Some(reason) = unlooked? {
-        attempt.observation.unlooked = Some(text::line(&hide(&reason, Some(credentials)), 300));
-        return Ok(());
-    }
-    attempt.reached(Depth::LoggedIn);
-    let request = attempt.step(PhaseName::Request, async {
-        match query::ask(wire, "SELECT 1").await? {
-            Ok(row) if row == ["1"] => Ok(()),
-            Ok(_) => Err(packet::garbled("answered SELECT 1 with something else")),
-            Err(error) => Err(hidden(error.fault())),
-        }
-    });
-    if let Err(stop) = request.await {
+    if let Err(error) = attempt.step(PhaseName::Request, query::select_one(wire)).await? {
         query::quit(wire).await;
-        return Err(stop);
+        return Err(refused(attempt, PhaseName::Request, &error, Some(credentials)));
     }
     let found = timeout_at(attempt.deadline, headroom(wire)).await.ok().flatten();
     match (&mut attempt.observation.peer, found) {

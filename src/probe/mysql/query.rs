@@ -38,6 +38,15 @@ pub(super) async fn ask(wire: &mut Wire, question: &str) -> Result<Result<Vec<St
     Err(garbled("sent more columns than it had announced"))
 }
 
+/// Asks the first question of most clients, or returns the server's refusal.
+pub(super) async fn select_one(wire: &mut Wire) -> Result<Result<(), ServerError>, Fault> {
+    match ask(wire, "SELECT 1").await? {
+        Ok(row) if row == ["1"] => Ok(Ok(())),
+        Ok(_) => Err(garbled("answered SELECT 1 with something else")),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
 async fn rows(wire: &mut Wire) -> Result<Result<Vec<String>, ServerError>, Fault> {
     let mut first = None;
     for _ in 0..=MOST {
