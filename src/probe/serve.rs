@@ -11,7 +11,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, LocalSet};
 
 use super::sockets;
 use super::wire::{Line, Order, Reply, VERSION, read_line};
@@ -97,8 +97,10 @@ fn output() -> io::Result<Box<dyn AsyncWrite + Unpin>> {
 pub async fn serve(stdin: impl AsyncRead + Unpin, stdout: impl AsyncWrite + Unpin) -> io::Result<()> {
     let (replies, queue) = mpsc::channel(64);
     let mut writing = std::pin::pin!(write(stdout, queue));
+    // All looks share this thread, as they wait for sockets nearly all of the time.
+    let here = LocalSet::new();
     let ended = tokio::select! {
-        ended = read(BufReader::new(stdin), replies) => ended,
+        ended = here.run_until(read(BufReader::new(stdin), replies)) => ended,
         // Nobody reads the replies any more.
         result = &mut writing => return result,
     };
@@ -133,7 +135,7 @@ async fn read(mut stdin: BufReader<impl AsyncRead + Unpin>, replies: mpsc::Sende
             Ok(Order::Look { id, .. } | Order::Survey { id }) if !greeted => Some(Reply::Unknown { id: Some(id) }),
             Ok(Order::Look { id, request }) => {
                 let replies = replies.clone();
-                looks.spawn(async move {
+                looks.spawn_local(async move {
                     let observation = Box::new(look(&request.into()).await);
                     let _ = replies.send(Reply::Seen { id, observation }).await;
                 });
@@ -141,7 +143,7 @@ async fn read(mut stdin: BufReader<impl AsyncRead + Unpin>, replies: mpsc::Sende
             }
             Ok(Order::Survey { id }) => {
                 let replies = replies.clone();
-                looks.spawn(async move {
+                looks.spawn_local(async move {
                     let listeners = survey().await;
                     let _ = replies.send(Reply::Listeners { id, listeners }).await;
                 });
@@ -211,7 +213,11 @@ mod tests {
         fn start() -> Self {
             let (stdin, its_stdin) = tokio::io::duplex(1 << 16);
             let (its_stdout, stdout) = tokio::io::duplex(1 << 16);
-            let ended = tokio::spawn(async move { serve(its_stdin, its_stdout).await });
+            // A process of its own has a thread of its own.
+            let ended = tokio::task::spawn_blocking(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+                runtime.block_on(serve(its_stdin, its_stdout))
+            });
             Self { stdin, stdout: BufReader::new(stdout).lines(), ended }
         }
 
