@@ -129,11 +129,11 @@ mod tests {
         let fixed = port(6379, 16379, "127.0.0.1");
         let ephemeral = PublishedPort { host_port: None, ..fixed.clone() };
         let expected = ["redis://127.0.0.1:16379 127.0.0.1:16379->6379/tcp"];
-        assert_eq!(of(&publishing("redis:7", &[], &[fixed.clone()])), expected);
+        assert_eq!(of(&publishing("redis:7", &[], std::slice::from_ref(&fixed))), expected);
         let mut stopped = publishing("redis:7", &[], &[fixed, ephemeral.clone()]);
         stopped.containers[0].state.status = Status::Created;
         assert_eq!(of(&stopped), expected);
-        assert!(of(&publishing("redis:7", &[], &[ephemeral.clone()])).is_empty());
+        assert!(of(&publishing("redis:7", &[], std::slice::from_ref(&ephemeral))).is_empty());
         let bound = port(6379, 49153, "0.0.0.0");
         assert_eq!(
             of(&publishing("redis:7", &[bound], &[ephemeral])),
