@@ -1,4 +1,5 @@
 //! The command line.
+#![expect(clippy::doc_markdown, reason = "these comments are also the help that clap prints, where Markdown is noise")]
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -80,6 +81,7 @@ pub struct Probe {
 
 /// Flags of every command.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "switches that do not depend on each other")]
 pub struct Shared {
     /// Compose file, as in docker compose; may be given several times
     #[arg(short, long, global = true, value_name = "FILE")]

@@ -1,4 +1,5 @@
 //! Bad input and bad days, as a user meets them: one clear message that says what to do, and exit code 2.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::process::{Command, Output};
 

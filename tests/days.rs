@@ -1,5 +1,6 @@
 //! Bad days on a real engine: interrupted, killed, twice at once, without root, while containers come and go.
 //! `CROSSCHECK_LIVE=1` runs them.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -140,6 +140,11 @@ fn readiness(stack: &Stack, connection: &Connection) -> Readiness {
     if let PublishedAt::Unknown(reason) = &stack.engine.published_at {
         return Readiness::Cannot(format!("published ports cannot be looked at from here: {reason}"));
     }
+    if matches!(stack.engine.published_at, PublishedAt::Host(_)) && connection.target.is_loopback() {
+        return Readiness::Cannot(
+            "it is published on the loopback of the engine's machine, which is not this one".into(),
+        );
+    }
     match stack.by_id(&published.container) {
         Some(container) if container.is_finished() => Readiness::Skip(format!("{} has finished", container.label())),
         Some(container) if container.state.status == Status::Paused => {
