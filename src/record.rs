@@ -17,8 +17,10 @@ pub fn write(file: &Path, facts: &Facts) -> anyhow::Result<()> {
         for (name, value) in &mut container.environment {
             *value = if text::is_secret_name(name) { "***".into() } else { text::redact(value) };
         }
-        for argument in &mut container.command {
-            *argument = text::redact(argument);
+        container.command = text::redact_arguments(&container.command);
+        container.state.error = text::redact(&container.state.error);
+        if let Some(health) = &mut container.health {
+            health.output = text::redact(&health.output);
         }
     }
     let json = serde_json::to_string_pretty(&facts).context("the facts cannot be written as JSON")?;

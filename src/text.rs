@@ -92,6 +92,8 @@ pub fn is_secret_name(name: &str) -> bool {
         "PASSWORD",
         "PASSWD",
         "PASSPHRASE",
+        "REQUIREPASS",
+        "MASTERAUTH",
         "SECRET",
         "TOKEN",
         "CREDENTIAL",
@@ -137,6 +139,20 @@ pub fn redact(value: &str) -> String {
     }
     out.push_str(rest);
     redact_parameters(&out)
+}
+
+/// Arguments of a command as they may be shown: as [`redact`], and what follows a flag with the name of a secret.
+#[must_use]
+pub fn redact_arguments(arguments: &[String]) -> Vec<String> {
+    let mut after_secret = false;
+    let shown = |argument: &String| {
+        let hidden = std::mem::replace(
+            &mut after_secret,
+            argument.starts_with('-') && is_secret_name(argument) && !argument.contains('='),
+        );
+        if hidden && !argument.starts_with("--") { "***".into() } else { redact(argument) }
+    };
+    arguments.iter().map(shown).collect()
 }
 
 /// Replaces the values of secret parameters: `password=x`, `;Password=x`, `token: x`.
@@ -192,6 +208,14 @@ mod tests {
         ] {
             assert_eq!(redact(raw), shown);
         }
+    }
+
+    #[test]
+    fn secrets_of_commands_are_hidden() {
+        let shown = |line: &str| redact_arguments(&line.split(' ').map(str::to_owned).collect::<Vec<_>>()).join(" ");
+        assert_eq!(shown("redis-server --requirepass x --port 1"), "redis-server --requirepass *** --port 1");
+        assert_eq!(shown("app --db-password=x --token y z"), "app --db-password=*** --token *** z");
+        assert_eq!(shown("a --password --verbose"), "a --password --verbose");
     }
 
     #[test]

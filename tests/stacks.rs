@@ -6,6 +6,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -14,13 +15,18 @@ use support::{Case, Found, case};
 /// How long a stack may take until it shows what it must show.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+/// Both forms of the incident publish the same host ports.
+static INCIDENT: Mutex<()> = Mutex::new(());
+
 #[test]
 fn incident_broken() {
+    let _alone = INCIDENT.lock().unwrap_or_else(PoisonError::into_inner);
     hold(&case("incident/expect.broken.yaml"));
 }
 
 #[test]
 fn incident_mended() {
+    let _alone = INCIDENT.lock().unwrap_or_else(PoisonError::into_inner);
     hold(&case("incident/expect.mended.yaml"));
 }
 
