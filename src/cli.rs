@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::vantage::Via;
+use crate::vantage::enter::Enter;
 
 /// Checks every connection of a Docker Compose stack from every side that uses it, and says what to change.
 ///
@@ -77,6 +78,19 @@ pub struct Probe {
     /// The container's hosts file
     #[arg(long)]
     pub hosts: Option<PathBuf>,
+}
+
+impl Probe {
+    /// The namespaces to enter; nothing where the probe is to stay where it is.
+    #[must_use]
+    pub fn enter(&self) -> Option<Enter> {
+        Some(Enter {
+            pid: self.pid?,
+            container: self.container.clone()?,
+            resolv_conf: self.resolv_conf.clone()?,
+            hosts: self.hosts.clone()?,
+        })
+    }
 }
 
 /// Flags of every command.

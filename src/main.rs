@@ -3,15 +3,14 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use crosscheck::cli::{Cli, Command};
+use crosscheck::cli::{Cli, Command, Probe};
 use crosscheck::probe::serve;
-use crosscheck::{exit, run, text, vantage};
+use crosscheck::{exit, run, text};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // Namespaces are entered by a process that has no other thread yet.
     if let Some(Command::Probe(probe)) = &cli.command {
-        return serve::main(vantage::enter::Enter::from_arguments(probe).as_ref());
+        return be_probe(probe);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
@@ -23,6 +22,19 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => fail(&format!("{error:#}")),
+    }
+}
+
+/// Namespaces are entered, and privileges given away, by a process that has no other thread yet. The parent shows what
+/// this writes to stderr as the reason why nobody could look.
+fn be_probe(probe: &Probe) -> ExitCode {
+    let entered = probe.enter().map_or(Ok(()), |enter| enter.enter().map_err(|reason| reason.to_string()));
+    match entered.and_then(|()| serve::run().map_err(|error| error.to_string())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("{reason}");
+            ExitCode::from(exit::INCONCLUSIVE)
+        }
     }
 }
 

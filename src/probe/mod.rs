@@ -7,7 +7,6 @@ pub mod dns;
 mod hide;
 pub mod http;
 pub mod kafka;
-pub mod kafka_round_trip;
 pub mod mysql;
 pub mod redis;
 pub mod serve;

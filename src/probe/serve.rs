@@ -3,7 +3,6 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::panic::AssertUnwindSafe;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -16,30 +15,15 @@ use tokio::task::{JoinSet, LocalSet};
 use super::sockets;
 use super::wire::{Line, Order, Reply, VERSION, read_line};
 use crate::observation::{Fact, Observation};
-use crate::vantage::enter::Enter;
 
 /// What is said of a look that panicked.
 const BUG: &str = "the probe itself failed here: this is a bug of crosscheck";
 
-/// Runs the probe until its stdin ends, from within a container's namespaces where it is told to enter them.
+/// Runs the probe, in the namespaces that this process is in, until its stdin ends.
 ///
-/// Must be called while the process has a single thread: namespaces are entered, and privileges dropped, before there
-/// is a second one. What prevents it is said on stderr, in one line.
-#[must_use]
-pub fn main(enter: Option<&Enter>) -> ExitCode {
-    match run(enter) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::from(2)
-        }
-    }
-}
-
-fn run(enter: Option<&Enter>) -> io::Result<()> {
-    if let Some(enter) = enter {
-        enter.enter().map_err(io::Error::other)?;
-    }
+/// # Errors
+/// When its threads or streams cannot be had, and those of [`serve`].
+pub fn run() -> io::Result<()> {
     end_with_parent()?;
     // One thread is enough for waiting on many sockets, and keeps what a sidecar needs small. Calls into the system's
     // resolver block one thread each; the limit stays below a sidecar's limit of processes.

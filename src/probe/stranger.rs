@@ -8,7 +8,7 @@ use super::Fault;
 use crate::observation::FailureKind;
 
 /// The most that is read of what a stranger says, in bytes.
-const ENOUGH: usize = 200;
+pub(super) const ENOUGH: usize = 512;
 
 /// How long a stranger is given to say more than its first bytes.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -21,39 +21,75 @@ pub(super) async fn describe(mut said: Vec<u8>, peer: &mut (impl AsyncRead + Unp
     fault(&said, expected)
 }
 
+/// Servers whose answers start in a way of their own.
+const STARTS: [(&[u8], &str); 10] = [
+    (b"HTTP/", "an HTTP server"),
+    (b"SSH-", "an SSH server"),
+    (b"RFB ", "a VNC server"),
+    (b"AMQP", "an AMQP broker"),
+    (b"-ERR", "a Redis server"),
+    (b"-NOAUTH", "a Redis server"),
+    (b"-DENIED", "a Redis server"),
+    (b"INFO {", "a NATS server"),
+    (b"220 ", "a mail or FTP server"),
+    (b"220-", "a mail or FTP server"),
+];
+
 /// What a peer is that said this where `expected` (`a MySQL server`) was meant.
 pub(super) fn fault(said: &[u8], expected: &str) -> Fault {
     let said = &said[..said.len().min(ENOUGH)];
     // An alert record of SSL 3 or TLS: RFC 8446, section 5.1.
-    if let [0x15, 0x03, ..] = said {
+    if said.starts_with(&[0x15, 0x03]) {
         return Fault::new(FailureKind::TlsExpected, "answered with a TLS alert: it expects TLS");
     }
-    let line = first_line(said);
-    let what = if said.starts_with(b"HTTP/") {
-        format!("an HTTP server answered: {line}")
-    } else if said.starts_with(b"SSH-") {
-        format!("an SSH server answered: {line}")
-    } else if said.len() > 5 && said[3] == 0 && said[4] == 10 {
-        // A handshake packet of protocol 10 starts with the server's version, ended by a zero byte.
-        let version = said[5..].split(|&byte| byte == 0).next().unwrap_or_default();
-        format!("a MySQL server greeted: version {}", version.escape_ascii())
-    } else if said.len() > 4 && said[1..4] == [0, 0, 0] && said[4] == 11 {
-        // A notice of the X protocol: four bytes of length, then the message type.
-        "MySQL's X protocol is spoken here, not the classic one".to_owned()
+    let named = STARTS.iter().find(|(start, _)| said.starts_with(start));
+    let what = if let Some((_, who)) = named {
+        format!("{who} answered: {}", first_line(said))
+    } else if let Some(words) = mysql(said) {
+        words
+    } else if let Some(words) = postgres(said) {
+        format!("a PostgreSQL server answered: {words}")
     } else if said.iter().all(|&byte| byte == b'\r' || byte == b'\n') {
         "it said nothing but line ends".to_owned()
     } else {
-        format!("it said {line:?}")
+        format!("it said {:?}", first_line(said))
     };
     Fault::new(FailureKind::WrongProtocol, format!("not {expected}: {what}"))
 }
 
-/// The first line that says something, bytes outside of ASCII escaped.
+/// What the first packet of a MySQL or MariaDB server says (a length of three bytes, number 0): the version of a
+/// greeting, or the words of the error that takes its place; or that it speaks the X protocol.
+fn mysql(said: &[u8]) -> Option<String> {
+    match said {
+        [_, _, _, 0, 10, version @ ..] => {
+            let version = version.split(|&byte| byte == 0).next().unwrap_or_default();
+            // MariaDB before 11 puts this in front, for replicas that know no version above it.
+            let version = version.strip_prefix(b"5.5.5-").unwrap_or(version);
+            Some(format!("a MySQL or MariaDB server greeted: version {}", version.escape_ascii()))
+        }
+        [_, _, _, 0, 0xff, _, _, words @ ..] => {
+            Some(format!("a MySQL or MariaDB server answered: {}", first_line(words)))
+        }
+        // A notice of the X protocol: four bytes of length, then the message type.
+        [_, 0, 0, 0, 11, ..] => Some("MySQL's X protocol is spoken there".to_owned()),
+        _ => None,
+    }
+}
+
+/// The words of an `ErrorResponse` of PostgreSQL's protocol: `E`, a length, and fields that end with a zero byte.
+fn postgres(said: &[u8]) -> Option<String> {
+    let [b'E', 0, 0, _, _, fields @ ..] = said else { return None };
+    let message = fields.split(|&byte| byte == 0).find_map(|field| field.strip_prefix(b"M"))?;
+    Some(first_line(message))
+}
+
+/// The first line that says something; bytes that are no text are escaped.
 fn first_line(said: &[u8]) -> String {
     let line = said.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).find(|line| !line.is_empty());
-    match std::str::from_utf8(line.unwrap_or_default()) {
-        Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),
-        _ => said[..said.len().min(60)].escape_ascii().to_string(),
+    let line = line.unwrap_or_default();
+    match std::str::from_utf8(line) {
+        Ok(text) if !text.contains('\0') => text.to_owned(),
+        _ => line[..line.len().min(60)].escape_ascii().to_string(),
     }
 }
 
@@ -70,12 +106,25 @@ mod tests {
                 "not a Redis server: an HTTP server answered: HTTP/1.1 400 Bad Request",
             ),
             (b"SSH-2.0-OpenSSH_9.2\r\n", FailureKind::WrongProtocol, "an SSH server answered: SSH-2.0-OpenSSH_9.2"),
-            (b"J\0\0\0\n9.7.4-2\0\x09", FailureKind::WrongProtocol, "a MySQL server greeted: version 9.7.4-2"),
+            (b"-ERR unknown command\r\n", FailureKind::WrongProtocol, "a Redis server answered: -ERR unknown command"),
+            (b"J\0\0\0\n9.7.4-2\0\x09", FailureKind::WrongProtocol, "server greeted: version 9.7.4-2"),
+            (b"V\0\0\0\n5.5.5-10.11.18-MariaDB\0", FailureKind::WrongProtocol, "version 10.11.18-MariaDB"),
+            (
+                b"D\0\0\0\xff\x6a\x04Host '10.0.0.1' is not allowed",
+                FailureKind::WrongProtocol,
+                "Host '10.0.0.1' is not",
+            ),
+            (
+                b"E\0\0\0\x40SFATAL\0VFATAL\0C0A000\0Munsupported frontend protocol 18.3\0\0",
+                FailureKind::WrongProtocol,
+                "a PostgreSQL server answered: unsupported frontend protocol 18.3",
+            ),
             (b"\x05\0\0\0\x0b\x08\x05\x1a\0", FailureKind::WrongProtocol, "X protocol"),
             (b"\x15\x03\x03\x00\x02\x02\x46", FailureKind::TlsExpected, "TLS alert"),
             (b"\r\n\r\n", FailureKind::WrongProtocol, "nothing but line ends"),
             (b"", FailureKind::WrongProtocol, "nothing but line ends"),
-            (b"220 mail ESMTP\r\n", FailureKind::WrongProtocol, "it said \"220 mail ESMTP\""),
+            (b"220 mail ESMTP\r\n", FailureKind::WrongProtocol, "a mail or FTP server answered: 220 mail ESMTP"),
+            (b"ERROR\r\n", FailureKind::WrongProtocol, "it said \"ERROR\""),
             (b"\xff\xfe\x00\x1b[31m", FailureKind::WrongProtocol, r"\\xff\\xfe\\x00\\x1b[31m"),
         ] {
             let fault = fault(said, "a Redis server");

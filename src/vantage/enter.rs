@@ -52,17 +52,6 @@ impl Refused {
 }
 
 impl Enter {
-    /// What the command line of a probe says; nothing where it is to stay where it is.
-    #[must_use]
-    pub fn from_arguments(probe: &crate::cli::Probe) -> Option<Self> {
-        Some(Self {
-            pid: probe.pid?,
-            container: probe.container.clone()?,
-            resolv_conf: probe.resolv_conf.clone()?,
-            hosts: probe.hosts.clone()?,
-        })
-    }
-
     /// Enters, and gives every privilege away.
     ///
     /// # Errors

@@ -11,9 +11,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::codec::Question;
 use super::reader::Reader;
-use super::stranger;
 use crate::observation::FailureKind;
-use crate::probe::Fault;
+use crate::probe::{Fault, stranger};
 use crate::text;
 
 /// The lengths that an answer can have: a correlation id at least, 4 MiB at most.
@@ -126,7 +125,7 @@ impl Link {
                 _ => break,
             }
         }
-        stranger::fault(&self.received)
+        stranger::fault(&self.received, "a Kafka broker")
     }
 }
 

@@ -10,8 +10,8 @@ mod read_back;
 mod reader;
 mod redirect;
 mod release;
+mod round_trip;
 mod session;
-mod stranger;
 #[cfg(test)]
 mod tests;
 
@@ -19,11 +19,9 @@ use std::net::SocketAddr;
 
 use kafka_protocol::messages::ApiKey;
 
-pub use self::read_back::await_record;
-
 use self::codec::Metadata;
 use self::session::Session;
-use super::{Attempt, Fault, Stop, kafka_round_trip};
+use super::{Attempt, Fault, Stop};
 use crate::observation::{Depth, FailureKind, KafkaPeer, Peer, PhaseName};
 use crate::target::Target;
 use crate::text;
@@ -60,7 +58,7 @@ pub async fn look(attempt: &mut Attempt, target: &Target) -> Result<(), Stop> {
         return Ok(());
     }
     if usable {
-        return kafka_round_trip::run(attempt, target).await;
+        return round_trip::run(attempt, target).await;
     }
     attempt.observation.notes.push("no round trip was tried: not every advertised address can be used".into());
     Ok(())

@@ -170,9 +170,9 @@ async fn strangers_get_no_password() {
             &b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"[..],
             "an HTTP server answered: HTTP/1.1 400 Bad Request",
         ),
-        (b"K\0\0\0\n9.7.4-2\0\x09", "a MySQL server greeted: version 9.7.4-2"),
+        (b"K\0\0\0\n9.7.4-2\0\x09", "a MySQL or MariaDB server greeted: version 9.7.4-2"),
         // The same with a length that looks like the start of a reply.
-        (b"-\0\0\0\n9.7.4-2\0\x09", "a MySQL server greeted: version 9.7.4-2"),
+        (b"-\0\0\0\n9.7.4-2\0\x09", "a MySQL or MariaDB server greeted: version 9.7.4-2"),
         (b"ERROR\r\n", "\"ERROR\""),
         (b"+OK POP3 ready\r\n", "+OK POP3 ready"),
         (b"+OK\r\n", "OK"),

@@ -85,11 +85,11 @@ async fn an_answer_to_another_question_is_none() {
 #[tokio::test]
 async fn what_a_stranger_says_is_named_and_printable() {
     let seen = said(b"HTTP/1.1 400 Bad\x1b[31m Request\r\n".to_vec(), 3, SECOND).await;
-    let words = "an HTTP server answered: HTTP/1.1 400 Bad\\u{1b}[31m Request";
+    let words = "not a Kafka broker: an HTTP server answered: HTTP/1.1 400 Bad\\u{1b}[31m Request";
     assert_eq!(failure(&seen), Some((PhaseName::Handshake, FailureKind::WrongProtocol, words)));
 
     let seen = said(b"\x15\x03\x03\0\x02\x02\x46".to_vec(), 7, SECOND).await;
-    let words = "answered with a TLS alert";
+    let words = "answered with a TLS alert: it expects TLS";
     assert_eq!(failure(&seen), Some((PhaseName::Handshake, FailureKind::TlsExpected, words)));
 }
 

@@ -163,7 +163,7 @@ async fn a_record_is_read_back_or_the_brokers_error_is_told() {
     let leader = Target::new(Protocol::Kafka, "127.0.0.1", address.port());
     let read = async |mark: &[u8]| {
         let mut attempt = Attempt::new(Instant::now() + SECOND / 5, Options::default());
-        super::super::await_record(&mut attempt, &leader, "kprec", mark).await.map_err(|fault| fault.detail)
+        super::super::read_back::await_record(&mut attempt, &leader, "kprec", mark).await.map_err(|fault| fault.detail)
     };
     assert_eq!(read(b"hello-record").await, Ok(()));
     assert_eq!(read(b"hello-other").await, Err("the record did not come back in time (no error)".into()));
@@ -174,6 +174,6 @@ async fn a_record_is_read_back_or_the_brokers_error_is_told() {
     let address = Broker::new().with(FETCH, 4, refused).start().await;
     let leader = Target::new(Protocol::Kafka, "127.0.0.1", address.port());
     let mut attempt = Attempt::new(Instant::now() + SECOND, Options::default());
-    let read = super::super::await_record(&mut attempt, &leader, "kprec", b"hello-other").await;
+    let read = super::super::read_back::await_record(&mut attempt, &leader, "kprec", b"hello-other").await;
     assert_eq!(read.map_err(|fault| fault.detail), Err("Fetch: TopicAuthorizationFailed".into()));
 }

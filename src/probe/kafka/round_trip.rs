@@ -15,9 +15,9 @@ use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::kafka::await_record;
-use super::{Attempt, Fault, Options, Stop};
+use super::read_back::await_record;
 use crate::observation::{Depth, FailureKind, Phase, PhaseName};
+use crate::probe::{Attempt, Fault, Options, Stop};
 use crate::target::{Protocol, Target};
 use crate::text;
 
