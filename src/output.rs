@@ -117,7 +117,7 @@ impl Output {
         }
         if self.full {
             for check in &report.checks {
-                terminal::print(&text::check_in_full(check, self.style))?;
+                terminal::print(&format!("{}\n", text::check_in_full(check, self.style)))?;
             }
         } else {
             for group in report.checks.chunk_by(|a, b| a.from == b.from).skip(self.printed) {

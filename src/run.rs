@@ -58,6 +58,11 @@ async fn attempt(shared: &Shared, from: &str, target: &str) -> anyhow::Result<u8
     // Planned among all that was derived, so that it has the client's credentials and settings.
     let mut checks = planned(&stack, shared, Vec::new(), &[format!("{from} -> {target}")])?;
     checks.retain(|check| check.origins.iter().any(|origin| origin.kind == OriginKind::Declared));
+    for origin in checks.iter_mut().flat_map(|check| &mut check.origins) {
+        if origin.kind == OriginKind::Declared {
+            (origin.name, origin.value) = ("try".into(), None);
+        }
+    }
     look(shared, "try", started, interrupt, connection, stack, checks).await
 }
 

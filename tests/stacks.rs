@@ -107,6 +107,7 @@ fn hold(case: &Case) {
     }
     let stack = Stack::up(case);
     let first = settle(&stack);
+    assert_valid(&first);
     let text = stack.crosscheck(&["--verbose"]);
     assert_eq!(text.status.code(), Some(case.exit), "{}", String::from_utf8_lossy(&text.stdout));
     for output in [&text.stdout, &text.stderr, first.to_string().as_bytes()] {
@@ -121,6 +122,14 @@ fn hold(case: &Case) {
         let facts = case.facts();
         stack.crosscheck(&["--via", "netns", "--record", facts.to_str().unwrap()]);
     }
+}
+
+/// The report follows the schema that the repository promises.
+fn assert_valid(report: &Value) {
+    let schema = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/schema/report.schema.json")).unwrap();
+    let schema = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    let errors: Vec<_> = schema.iter_errors(report).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
 }
 
 /// Looks until the stack shows what it must; a stack needs its time to come up.

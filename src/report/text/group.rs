@@ -104,7 +104,9 @@ fn failed(check: &CheckResult, row: &Row, table: Table, style: Style) -> String 
         }
         None => format!("{}\n", format!("{lead}{origin}").trim_end()),
     };
-    if open || check.observation.as_ref().is_some_and(|seen| !seen.phases.is_empty()) {
+    // What was skipped is no failure, whatever its steps look like.
+    let skipped = check.verdict == Some(Verdict::Skipped) && !style.verbose;
+    if open || (!skipped && check.observation.as_ref().is_some_and(|seen| !seen.phases.is_empty())) {
         out.push_str(&unfold(check, style, Detail::Failure, STEPS));
     }
     out
