@@ -1,5 +1,6 @@
 //! `crosscheck explain`: a rule's page, or the list of rules.
 
+use crate::catalog::Page;
 use crate::cli::When;
 use crate::report::explain::page;
 use crate::rule::RULES;
@@ -20,12 +21,20 @@ pub fn explain(rule: Option<&str>, color: When) -> anyhow::Result<u8> {
         });
         return terminal::print(&lines.collect::<String>()).map(|()| exit::OK);
     };
-    let Some(found) = catalog::page(id) else {
+    let found = known(id)?;
+    terminal::print(&page(&format!("# {}\n\n{}", found.id, found.body), style))?;
+    Ok(exit::OK)
+}
+
+/// The page of a rule.
+///
+/// # Errors
+/// When no rule has that id; the nearest one is named.
+pub fn known(id: &str) -> anyhow::Result<&'static Page> {
+    catalog::page(id).ok_or_else(|| {
         let near = nearest(id, RULES.iter().map(|rule| rule.id));
         let hint =
             near.map_or_else(|| "`crosscheck explain` lists them".into(), |near| format!("did you mean {near}?"));
-        anyhow::bail!("no rule is called {}: {hint}", crate::text::line(id, 80));
-    };
-    terminal::print(&page(&format!("# {}\n\n{}", found.id, found.body), style))?;
-    Ok(exit::OK)
+        anyhow::anyhow!("no rule is called {}: {hint}", crate::text::line(id, 80))
+    })
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::observation::{Depth, Failure, FailureKind as Kind, Observation, Peer, PhaseName};
 use crate::plan::{Check, Expectation, OriginKind, Readiness, Vantage};
-use crate::rule::{Cause, Facts, Failed, RULES, Seen, Verdict, kafka_listeners};
-use crate::stack::{Container, PublishedAt, Stack};
+use crate::rule::{Cause, Facts, Failed, RULES, Seen, Verdict, kafka_listeners, service_restarting};
+use crate::stack::{Container, PublishedAt, Stack, Status};
 use crate::target::{Protocol, is_loopback};
 
 /// A cause, and the checks that it fails.
@@ -25,9 +25,16 @@ pub fn verdicts(facts: &mut Facts) {
     for seen in &mut checks {
         verdict(&facts.stack, seen);
     }
+    for seen in &mut checks {
+        if seen.verdict == Verdict::Fail
+            && let Some(reason) = came_and_went(facts, seen)
+        {
+            (seen.verdict, seen.reason, seen.failure) = (Verdict::Inconclusive, Some(reason), None);
+        }
+    }
     for index in 0..checks.len() {
         if checks[index].check.expect == Expectation::Closed {
-            let reached = reached_elsewhere(&facts.stack, &checks, index);
+            let reached = reached(&facts.stack, &checks, index);
             closed(&mut checks[index], reached);
         } else if let Some(reason) = other_audience(&facts.stack, &checks, index) {
             (checks[index].verdict, checks[index].reason, checks[index].failure) =
@@ -81,6 +88,9 @@ fn weigh(stack: &Stack, check: &Check, observation: &Observation) -> Weighed {
     if let Some(failure) = &observation.failure {
         return wants_credentials(check, failure).unwrap_or_else(|| (Verdict::Fail, None, Some(failure.clone())));
     }
+    if let Some(failure) = frozen(stack, check, observation) {
+        return (Verdict::Fail, None, Some(failure));
+    }
     if let Some(failure) = bad_status(check, observation) {
         return (Verdict::Fail, None, Some(failure));
     }
@@ -112,6 +122,18 @@ fn held_by_another(stack: &Stack, check: &Check, observation: &Observation) -> O
     })
 }
 
+/// The kernel accepts connections for a container that is paused, and nobody answers them.
+fn frozen(stack: &Stack, check: &Check, observation: &Observation) -> Option<Failure> {
+    let published = check.published.as_ref().and_then(|published| stack.by_id(&published.container));
+    let container = published.or_else(|| stack.at_address(observation.connected?))?;
+    let unheard = observation.depth <= Depth::Connected && check.expect == Expectation::Answers;
+    (unheard && container.state.status == Status::Paused).then(|| Failure {
+        phase: PhaseName::Handshake,
+        kind: Kind::Silent,
+        detail: format!("connected, and {} is paused", container.label()),
+    })
+}
+
 /// A peer that asks for credentials: what that means depends on whether the client has some.
 fn wants_credentials(check: &Check, failure: &Failure) -> Option<Weighed> {
     let security = check.setting("security-protocol").unwrap_or_default().to_ascii_uppercase();
@@ -128,6 +150,14 @@ fn wants_credentials(check: &Check, failure: &Failure) -> Option<Weighed> {
         (_, Kind::AuthenticationRequired) if check.credentials.is_none() => {
             match (check.setting("credentials"), from) {
                 (Some("none"), _) => None,
+                (Some("withheld"), _) => Some((
+                    Verdict::Inconclusive,
+                    Some(format!(
+                        "{} wants a password, and {from}'s is used only towards containers of this project",
+                        check.target.address()
+                    )),
+                    None,
+                )),
                 // Whoever looks from the host is not a client with a password of its own: the server answered.
                 (Some("file"), _) | (_, Vantage::Host | Vantage::Network { .. }) => Some((Verdict::Pass, None, None)),
                 _ => Some((
@@ -156,31 +186,71 @@ fn bad_status(check: &Check, observation: &Observation) -> Option<Failure> {
     })
 }
 
-/// Whether another check of this run made a connection to the same place.
-fn reached_elsewhere(stack: &Stack, checks: &[Seen], index: usize) -> bool {
+/// A container that was started, stopped or removed while we looked: what was seen of it is of two states.
+fn came_and_went(facts: &Facts, seen: &Seen) -> Option<String> {
+    if facts.changed.is_empty() {
+        return None;
+    }
+    let mut involved = vec![seen.check.place(&facts.stack).0];
+    involved.extend(seen.check.from.container().map(str::to_owned));
+    for failed in failures(seen) {
+        involved.extend(failed.server(facts).map(|container| container.id.clone()));
+    }
+    let id = involved.into_iter().find(|id| facts.changed.contains(id))?;
+    let label = facts.stack.by_id(&id).map(Container::label).unwrap_or_default();
+    // Whoever crashes again and again changes all the time, and that is what is wrong with it.
+    let crashes = facts.stack.by_id(&id).is_some_and(service_restarting::crashes);
+    (!crashes).then(|| format!("{label} was started, stopped or removed while crosscheck looked: look again"))
+}
+
+/// Who made a connection to the place that a check expects closed.
+enum Reached {
+    /// Nobody in this run.
+    Nobody,
+    /// Another vantage.
+    Elsewhere,
+    /// This very vantage, by another of the place's addresses.
+    Here(String),
+}
+
+fn reached(stack: &Stack, checks: &[Seen], index: usize) -> Reached {
     let wanted = checks[index].check.place(stack);
-    checks.iter().enumerate().any(|(other, seen)| {
-        other != index
+    let connected = |seen: &&Seen| {
+        seen.check.expect == Expectation::Answers
+            && seen.verdict == Verdict::Pass
             && seen.check.place(stack) == wanted
             && seen.observation.as_ref().is_some_and(|observation| observation.depth >= Depth::Connected)
-            && seen.verdict == Verdict::Pass
-    })
+    };
+    let from = |seen: &&Seen| seen.check.from == checks[index].check.from;
+    match checks.iter().filter(connected).find(from) {
+        Some(seen) => Reached::Here(seen.check.target.address()),
+        None if checks.iter().any(|seen| connected(&seen)) => Reached::Elsewhere,
+        None => Reached::Nobody,
+    }
 }
 
 /// The verdict of a check that expects no connection.
-fn closed(seen: &mut Seen, reached_elsewhere: bool) {
-    let Some(observation) = &seen.observation else { return };
-    if observation.unlooked.is_some() {
+fn closed(seen: &mut Seen, reached: Reached) {
+    let Some(observation) = seen.observation.as_ref().filter(|observation| observation.unlooked.is_none()) else {
         return;
-    }
-    (seen.verdict, seen.reason, seen.failure) = if observation.depth >= Depth::Connected {
-        let detail = "a connection was made".into();
-        (Verdict::Fail, None, Some(Failure { phase: PhaseName::Connect, kind: Kind::Open, detail }))
-    } else if reached_elsewhere {
-        (Verdict::Pass, None, None)
-    } else {
-        let reason = "no other vantage reached it in this run, so that it is closed here proves nothing";
-        (Verdict::Inconclusive, Some(reason.into()), None)
+    };
+    let open =
+        |detail: String| (Verdict::Fail, None, Some(Failure { phase: PhaseName::Connect, kind: Kind::Open, detail }));
+    let unnamed =
+        observation.failure.as_ref().is_some_and(|f| matches!(f.kind, Kind::NameNotFound | Kind::ResolverFailed));
+    (seen.verdict, seen.reason, seen.failure) = match reached {
+        _ if observation.depth >= Depth::Connected => open("a connection was made".into()),
+        Reached::Here(address) => open(format!("it is reached as {address}")),
+        // The containers' names mean nothing on the host, so that one of them has no address there proves nothing.
+        _ if unnamed && seen.check.from == Vantage::Host => {
+            let reason = "the name has no address on the host, which proves nothing: name the host's address and port";
+            (Verdict::Inconclusive, Some(reason.into()), None)
+        }
+        Reached::Elsewhere => (Verdict::Pass, None, None),
+        Reached::Nobody => {
+            let reason = "no other vantage reached it in this run, so that it is closed here proves nothing";
+            (Verdict::Inconclusive, Some(reason.into()), None)
+        }
     };
 }
 
@@ -229,10 +299,21 @@ pub fn findings(facts: &Facts) -> Vec<Judged> {
     }
     for (order, rule) in RULES.iter().enumerate() {
         for cause in rule.inspect.iter().flat_map(|inspect| inspect(facts)) {
-            add(&mut found, order, cause, None);
+            if !facts.narrowed || concerns(facts, &cause) {
+                add(&mut found, order, cause, None);
+            }
         }
     }
     found.into_values().collect()
+}
+
+/// Whether a cause is about a service that the run is about.
+fn concerns(facts: &Facts, cause: &Cause) -> bool {
+    facts.checks.iter().any(|seen| {
+        let server = facts.stack.by_id(&seen.check.place(&facts.stack).0);
+        let service = cause.service.as_deref();
+        service == Some(seen.check.from.identity().as_str()) || service == server.map(|server| server.service.as_str())
+    })
 }
 
 /// The failures of a check: its own, and those of its redirects.

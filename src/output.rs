@@ -10,7 +10,7 @@ use crate::cli::{Format, Shared};
 use crate::plan::{Expectation, Readiness, Vantage};
 use crate::report::build::result;
 use crate::report::text::{self, Style};
-use crate::report::{CheckResult, Report, json, junit};
+use crate::report::{CheckResult, Report, Verdict, json, junit};
 use crate::rule::{Facts, Seen};
 use crate::{judge, terminal};
 
@@ -21,8 +21,8 @@ pub struct Output {
     style: Style,
     full: bool,
     bar: Option<ProgressBar>,
-    /// How many vantages were printed, in the plan's order.
-    printed: usize,
+    /// The verdicts that were printed, a list for each vantage, in the plan's order.
+    printed: Vec<Vec<Option<Verdict>>>,
 }
 
 impl Output {
@@ -30,7 +30,7 @@ impl Output {
     #[must_use]
     pub fn new(shared: &Shared) -> Self {
         let style = Style { verbose: shared.verbose, quiet: shared.quiet, ..terminal::style(shared.color) };
-        Self { format: shared.format, style, full: false, bar: None, printed: 0 }
+        Self { format: shared.format, style, full: false, bar: None, printed: Vec::new() }
     }
 
     /// A plan, which is all there is to show.
@@ -89,16 +89,16 @@ impl Output {
         };
         let vantages: Vec<(Vantage, Vec<CheckResult>)> = {
             let groups = facts.checks.chunk_by(|a, b| a.check.from == b.check.from);
-            if groups.clone().skip(self.printed).take_while(complete).next().is_none() {
+            if groups.clone().skip(self.printed.len()).take_while(complete).next().is_none() {
                 return Ok(());
             }
             judge::verdicts(facts);
             let groups = facts.checks.chunk_by(|a, b| a.check.from == b.check.from);
-            let ready = groups.skip(self.printed).take_while(complete);
+            let ready = groups.skip(self.printed.len()).take_while(complete);
             ready.map(|group| (group[0].check.from.clone(), group.iter().map(result).collect())).collect()
         };
         for (from, results) in vantages {
-            self.printed += 1;
+            self.printed.push(results.iter().map(|result| result.verdict).collect());
             self.print(&text::group(&from.to_string(), &results.iter().collect::<Vec<_>>(), self.style))?;
         }
         Ok(())
@@ -120,7 +120,12 @@ impl Output {
                 terminal::print(&format!("{}\n", text::check_in_full(check, self.style)))?;
             }
         } else {
-            for group in report.checks.chunk_by(|a, b| a.from == b.from).skip(self.printed) {
+            for (index, group) in report.checks.chunk_by(|a, b| a.from == b.from).enumerate() {
+                // What others saw, or what changed meanwhile, may have turned a verdict that was shown.
+                let verdicts: Vec<_> = group.iter().map(|check| check.verdict).collect();
+                if self.printed.get(index) == Some(&verdicts) {
+                    continue;
+                }
                 terminal::print(&text::group(&group[0].from, &group.iter().collect::<Vec<_>>(), self.style))?;
             }
         }

@@ -15,10 +15,10 @@ use crate::output::Output;
 use crate::plan::build::{Narrow, build};
 use crate::plan::{Check, OriginKind};
 use crate::report::{Report, build as assemble};
-use crate::rule::{Facts, Seen};
+use crate::rule::{Facts, Seen, Verdict};
 use crate::stack::{Stack, connect, project, read};
 use crate::vantage::Ways;
-use crate::{explain, judge, record, vantage};
+use crate::{explain, judge, record, text, vantage};
 
 /// Runs a command and gives its exit code.
 ///
@@ -26,6 +26,9 @@ use crate::{explain, judge, record, vantage};
 /// What prevented it, in words that say what to do; the exit code is then 2.
 pub async fn run(cli: Cli) -> anyhow::Result<u8> {
     let shared = &cli.shared;
+    for rule in &shared.rule {
+        explain::known(rule)?;
+    }
     match cli.command {
         None => check(shared, Vec::new()).await,
         Some(Command::Check { services }) => check(shared, services).await,
@@ -46,8 +49,8 @@ async fn check(shared: &Shared, services: Vec<String>) -> anyhow::Result<u8> {
     let mut interrupt = Interrupt::listen()?;
     let Some(opened) = interrupt.or(open(shared)).await else { return Ok(exit::INTERRUPTED) };
     let (connection, stack) = opened?;
-    let checks = planned(&stack, shared, services, &shared.expect)?;
-    look(shared, "check", started, interrupt, connection, stack, checks).await
+    let plan = planned(&stack, shared, &services, &shared.expect)?;
+    look(shared, "check", started, interrupt, (connection, stack), plan).await
 }
 
 async fn attempt(shared: &Shared, from: &str, target: &str) -> anyhow::Result<u8> {
@@ -56,14 +59,15 @@ async fn attempt(shared: &Shared, from: &str, target: &str) -> anyhow::Result<u8
     let Some(opened) = interrupt.or(open(shared)).await else { return Ok(exit::INTERRUPTED) };
     let (connection, stack) = opened?;
     // Planned among all that was derived, so that it has the client's credentials and settings.
-    let mut checks = planned(&stack, shared, Vec::new(), &[format!("{from} -> {target}")])?;
-    checks.retain(|check| check.origins.iter().any(|origin| origin.kind == OriginKind::Declared));
-    for origin in checks.iter_mut().flat_map(|check| &mut check.origins) {
+    let mut plan = planned(&stack, shared, &[], &[format!("{from} -> {target}")])?;
+    plan.narrowed = true;
+    plan.checks.retain(|check| check.origins.iter().any(|origin| origin.kind == OriginKind::Declared));
+    for origin in plan.checks.iter_mut().flat_map(|check| &mut check.origins) {
         if origin.kind == OriginKind::Declared {
             (origin.name, origin.value) = ("try".into(), None);
         }
     }
-    look(shared, "try", started, interrupt, connection, stack, checks).await
+    look(shared, "try", started, interrupt, (connection, stack), plan).await
 }
 
 async fn plan(shared: &Shared, services: Vec<String>) -> anyhow::Result<u8> {
@@ -71,7 +75,7 @@ async fn plan(shared: &Shared, services: Vec<String>) -> anyhow::Result<u8> {
     let mut interrupt = Interrupt::listen()?;
     let Some(opened) = interrupt.or(open(shared)).await else { return Ok(exit::INTERRUPTED) };
     let (_, stack) = opened?;
-    let checks = planned(&stack, shared, services, &shared.expect)?;
+    let checks = planned(&stack, shared, &services, &shared.expect)?.checks;
     let mut report = assemble::frame("plan", &stack);
     report.checks = checks.iter().map(assemble::planned).collect();
     finish(&mut report, started, if checks.is_empty() && !shared.allow_empty { exit::INCONCLUSIVE } else { exit::OK });
@@ -96,17 +100,28 @@ async fn open(shared: &Shared) -> anyhow::Result<(connect::Connection, Stack)> {
     Ok((connection, stack))
 }
 
+/// The checks of a run, and whether they are a part of what the stack has.
+struct Plan {
+    checks: Vec<Check>,
+    narrowed: bool,
+}
+
 /// Derives connections and plans their checks.
-fn planned(stack: &Stack, shared: &Shared, services: Vec<String>, expected: &[String]) -> anyhow::Result<Vec<Check>> {
+fn planned(stack: &Stack, shared: &Shared, services: &[String], expected: &[String]) -> anyhow::Result<Plan> {
     let mut connections = declared::derive(stack, expected)?;
     connections.extend(environment::derive(stack));
     connections.extend(published::derive(stack));
     // Names that do not exist are said, and never narrow a run down to nothing.
-    for name in services.iter().chain(&shared.from) {
-        declared::vantages(stack, name)?;
-    }
-    let narrow = Narrow { services, from: shared.from.clone(), to: shared.to.clone() };
-    Ok(build(stack, connections, &narrow))
+    let vantages = |names: &[String]| -> Result<Vec<_>, _> {
+        names
+            .iter()
+            .map(|name| declared::vantages(stack, name))
+            .collect::<Result<Vec<_>, _>>()
+            .map(|found| found.concat())
+    };
+    let narrow = Narrow { services: vantages(services)?, from: vantages(&shared.from)?, to: shared.to.clone() };
+    let narrowed = !(narrow.services.is_empty() && narrow.from.is_empty() && narrow.to.is_empty());
+    Ok(Plan { checks: build(stack, connections, &narrow), narrowed })
 }
 
 /// Observes, judges and reports.
@@ -115,21 +130,20 @@ async fn look(
     command: &str,
     started: Instant,
     mut interrupt: Interrupt,
-    connection: connect::Connection,
-    stack: Stack,
-    checks: Vec<Check>,
+    (connection, stack): (connect::Connection, Stack),
+    plan: Plan,
 ) -> anyhow::Result<u8> {
     let mut output = Output::new(shared);
     let mut report = assemble::frame(command, &stack);
     let executable = std::env::current_exe().context("the path of this executable cannot be found")?;
     let docker = connection.docker.clone();
-    let ways = Ways::new(Some(connection.docker), &stack, shared.via, executable).await?;
-    let seen = checks.into_iter().map(Seen::of).collect();
-    let mut facts = Facts { stack, checks: seen, ..Facts::default() };
+    let ways = Ways::new(Some(docker.clone()), &stack, shared.via, executable).await?;
+    let seen = plan.checks.into_iter().map(Seen::of).collect();
+    let mut facts = Facts { stack, checks: seen, narrowed: plan.narrowed, ..Facts::default() };
     output.begin(&report, &facts)?;
 
     let interrupted = tokio::select! {
-        result = observe_and_survey(&ways, shared, &mut facts, &mut output) => { result?; false }
+        result = observe_and_survey(&ways, shared, &connection, &mut facts, &mut output) => { result?; false }
         () = interrupt.wait() => true,
     };
     let swept = async {
@@ -164,6 +178,7 @@ async fn look(
 async fn observe_and_survey(
     ways: &Ways,
     shared: &Shared,
+    connection: &connect::Connection,
     facts: &mut Facts,
     output: &mut Output,
 ) -> anyhow::Result<()> {
@@ -178,7 +193,12 @@ async fn observe_and_survey(
     let (sessions, collected) = tokio::join!(looking, collect(receiver, facts, output));
     collected?;
     judge::verdicts(facts);
-    survey(ways, facts, &sessions).await;
+    if facts.checks.iter().any(|seen| seen.verdict == Verdict::Fail) {
+        survey(ways, facts, &sessions).await;
+        // Nobody is accused for what happened while we looked. An engine that has gone away has changed everything.
+        let later = read::read(connection, &facts.stack.project).await.unwrap_or_default();
+        facts.changed = facts.stack.changed_until(&later);
+    }
     Ok(())
 }
 
@@ -197,15 +217,20 @@ async fn collect(
     Ok(())
 }
 
-/// With `--rule`, what other rules say and the checks that they fail are left out.
+/// With `--rule`, what other rules say and the checks that they fail are left out, and that is said.
 fn narrow_to_rules(report: &mut Report, rules: &[String]) {
     if rules.is_empty() {
         return;
     }
+    let all = report.checks.len();
     report.findings.retain(|finding| rules.contains(&finding.rule));
     let claimed: Vec<_> = report.findings.iter().flat_map(|finding| finding.checks.clone()).collect();
-    report.checks.retain(|check| claimed.contains(&check.id) || check.verdict != Some(crate::rule::Verdict::Fail));
+    report.checks.retain(|check| claimed.contains(&check.id) || check.verdict != Some(Verdict::Fail));
     report.not_evaluated.retain(|entry| rules.contains(&entry.rule));
+    match all - report.checks.len() {
+        0 => {}
+        hidden => eprintln!("crosscheck: {} left out, which fail by other rules", text::count(hidden, "check")),
+    }
 }
 
 fn finish(report: &mut Report, started: Instant, code: u8) {

@@ -188,7 +188,10 @@ fn path(url: &str) -> Option<String> {
 /// The published port behind a target that the host looks at. With a path of the user's own it is another question than
 /// whether the port is served, and stays apart.
 fn published(stack: &Stack, from: &Vantage, target: &Target) -> Option<Published> {
-    let Vantage::Host = from else { return None };
+    let asker = from.container().and_then(|id| stack.by_id(id));
+    if *from != Vantage::Host && !asker.is_some_and(crate::stack::Container::on_host_network) {
+        return None;
+    }
     if matches!(target.protocol, Protocol::Http | Protocol::Https) && target.path.is_some() {
         return None;
     }

@@ -121,7 +121,10 @@ fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Conne
     if !counts || (bare && UDP_PORTS.contains(&port)) {
         return None;
     }
-    let published = matches!(place, Place::Gateway).then(|| hosts::publisher(asked.stack, port)).flatten();
+    // On the host's network, localhost is the host.
+    let on_host =
+        matches!(place, Place::Gateway) || (matches!(place, Place::Loopback) && asked.container.on_host_network());
+    let published = on_host.then(|| hosts::publisher(asked.stack, port)).flatten();
     let protocol =
         meaning.protocol(server.or(published.map(|(container, _)| container)), published.map(|(_, port)| port));
     let login = credentials::find(address, asked.variable, asked.environment, protocol);

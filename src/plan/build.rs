@@ -3,19 +3,20 @@
 
 use std::collections::BTreeMap;
 
-use super::{Check, Credentials, Expectation, OriginKind, Readiness, Vantage};
+use super::{Check, Credentials, Expectation, OriginKind, Published, Readiness, Vantage};
 use crate::derive::Connection;
+use crate::derive::hosts::{Place, place};
 use crate::stack::{Container, PublishedAt, Stack, Status};
-use crate::target::Protocol;
+use crate::target::{Protocol, Target};
 use crate::text;
 
-/// What narrows a run.
+/// What narrows a run. What a user declares stays in it.
 #[derive(Clone, Debug, Default)]
 pub struct Narrow {
-    /// Only checks that start at or lead to one of these services; empty means all.
-    pub services: Vec<String>,
-    /// Only checks from these vantages.
-    pub from: Vec<String>,
+    /// Only checks that start at or lead to one of these; empty means all.
+    pub services: Vec<Vantage>,
+    /// Only checks from these.
+    pub from: Vec<Vantage>,
     /// Only checks whose target, or its `host:port`, matches one of these globs.
     pub to: Vec<String>,
 }
@@ -45,7 +46,11 @@ pub fn build(stack: &Stack, connections: Vec<Connection>, narrow: &Narrow) -> Ve
         check.origins.dedup();
         // What a user has written outranks what was derived.
         check.origins.sort_by_key(|origin| origin.kind != OriginKind::Declared);
-        if !may_log_in(stack, check) {
+        if check.credentials.is_some() && !is_ours(stack, check) {
+            check.credentials = None;
+            check.settings.push(("credentials".into(), "withheld".into()));
+        }
+        if login_would_hide(check) {
             check.credentials = None;
         }
     }
@@ -58,16 +63,15 @@ fn differ(one: Protocol, other: Protocol) -> bool {
 
 impl Narrow {
     fn keeps(&self, stack: &Stack, check: &Check) -> bool {
-        let from = check.from.to_string();
-        let leads_to = |service: &str| match &check.published {
-            Some(published) => published.service == service,
-            None => stack.named(&check.target.host).iter().any(|container| container.service == service),
-        };
-        let near = |service: &String| check.from.identity() == *service || leads_to(service);
+        if check.origins.iter().any(|origin| origin.kind == OriginKind::Declared) {
+            return true;
+        }
+        let (place, _) = check.place(stack);
+        let near = |vantage: &Vantage| *vantage == check.from || vantage.container() == Some(place.as_str());
         let at = [check.target.to_string(), check.target.address(), check.target.host.clone()];
         let fits = |glob: &String| at.iter().any(|text| wildmatch::WildMatch::new(glob).matches(text));
         (self.services.is_empty() || self.services.iter().any(near))
-            && (self.from.is_empty() || self.from.iter().any(|name| *name == from || *name == check.from.identity()))
+            && (self.from.is_empty() || self.from.contains(&check.from))
             && (self.to.is_empty() || self.to.iter().any(fits))
     }
 }
@@ -79,15 +83,8 @@ fn identity(stack: &Stack, connection: &Connection) -> String {
         Expectation::Answers => "->",
         Expectation::Closed => "-/->",
     };
-    if let Some(published) = &connection.published {
-        // Host ports may be ephemeral: the container's port is what stays.
-        let bindings = stack.by_id(&published.container).map_or(0, |container| {
-            let ports = if container.ports.is_empty() { &container.wanted_ports } else { &container.ports };
-            ports.iter().filter(|port| port.container_port == published.container_port).count()
-        });
-        let replica = stack.by_id(&published.container).map_or_else(|| published.service.clone(), Container::label);
-        let which = if bindings > 1 { format!(" at {}", connection.target.address()) } else { String::new() };
-        return format!("{from} {arrow} {replica}:{} (published){which}", published.container_port);
+    if let (Some(published), OriginKind::Published) = (&connection.published, connection.origin.kind) {
+        return format!("{from} {arrow} {}", published_identity(stack, published, &connection.target));
     }
     let target = &connection.target;
     let path = match (target.protocol, connection.origin.kind, &target.path) {
@@ -95,6 +92,19 @@ fn identity(stack: &Stack, connection: &Connection) -> String {
         _ => "",
     };
     format!("{from} {arrow} {}{path}", target.identity())
+}
+
+/// A published port is known by its container's port: the host's may be another one each time. The host's side is said
+/// only where there are several, and fixed.
+fn published_identity(stack: &Stack, published: &Published, target: &Target) -> String {
+    let container = stack.by_id(&published.container);
+    let label = container.map_or_else(|| published.service.clone(), Container::label);
+    let wanted = container.map_or(&[][..], |container| &container.wanted_ports);
+    let fixed =
+        wanted.iter().filter(|port| port.container_port == published.container_port && port.host_port.is_some());
+    let which = if fixed.count() > 1 { format!(" as {}", target.address()) } else { String::new() };
+    let family = if which.is_empty() && target.host.contains(':') { " on IPv6" } else { "" };
+    format!("{label}:{} (published){which}{family}", published.container_port)
 }
 
 fn check(stack: &Stack, id: String, connection: Connection) -> Check {
@@ -180,14 +190,17 @@ fn stands(stack: &Stack, container: &Container) -> Readiness {
     }
 }
 
-/// Credentials go only to a peer that is a container of this stack, and never where our login would do what the client
-/// itself cannot: a full login over plain text fills MySQL's cache, and hides that the client's would have failed.
-fn may_log_in(stack: &Stack, check: &Check) -> bool {
-    let ours = check.published.is_some()
-        || !stack.named(&check.target.host).is_empty()
-        || check.target.host.parse().is_ok_and(|address| stack.at_address(address).is_some());
+/// Credentials go only to a peer that is a container of this stack.
+fn is_ours(stack: &Stack, check: &Check) -> bool {
+    let asker = check.from.container().and_then(|id| stack.by_id(id));
+    check.published.is_some()
+        || matches!(place(stack, asker, &check.target.host), Place::Containers(_) | Place::Loopback)
+}
+
+/// Whether a login of ours would do what the client itself cannot: a full login over plain text fills MySQL's cache,
+/// and hides that the client's own would have failed.
+fn login_would_hide(check: &Check) -> bool {
     let says = |name: &str, value: &str| check.setting(name).is_some_and(|said| said.eq_ignore_ascii_case(value));
     let plain = says("useSSL", "false") || says("sslMode", "DISABLED");
-    let cannot = check.target.protocol == Protocol::Mysql && plain && !says("allowPublicKeyRetrieval", "true");
-    ours && !cannot
+    check.target.protocol == Protocol::Mysql && plain && !says("allowPublicKeyRetrieval", "true")
 }

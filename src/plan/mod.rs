@@ -168,9 +168,19 @@ impl Check {
         if let Some(published) = &self.published {
             return (published.container.clone(), published.container_port);
         }
-        let host = &self.target.host;
-        let named = stack.named(host);
-        (named.first().map_or_else(|| host.clone(), |container| container.id.clone()), self.target.port)
+        let (host, port) = (&self.target.host, self.target.port);
+        let asker = self.from.container().and_then(|id| stack.by_id(id));
+        let meant = match host.parse().ok() {
+            _ if self.target.is_loopback() => asker.map(|container| stack.namespace_owner(container)),
+            Some(address) => stack.at_address(address),
+            None => stack.named(host).first().copied(),
+        };
+        match meant {
+            Some(container) => (container.id.clone(), port),
+            // Everybody has a loopback of their own.
+            None if self.target.is_loopback() => (self.from.to_string(), port),
+            None => (host.clone(), port),
+        }
     }
 
     /// A setting of the client, by name.

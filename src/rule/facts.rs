@@ -1,6 +1,6 @@
 //! What rules are given, and what they give back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,12 @@ pub struct Facts {
     pub checks: Vec<Seen>,
     /// What listens in a container's namespace, by the container's id.
     pub listeners: BTreeMap<String, Fact<Vec<Listener>>>,
+    /// The containers, by id, whose state is another one after looking than it was before.
+    #[serde(default)]
+    pub changed: BTreeSet<String>,
+    /// Whether the run is about a part of the stack alone.
+    #[serde(default)]
+    pub narrowed: bool,
 }
 
 /// A check and what came of it.

@@ -39,16 +39,14 @@ pub const CONNECTION_RESET: Rule = Rule::new("connection-reset", |facts, failed|
 });
 
 /// No address.
-pub const NAME_NOT_RESOLVED: Rule = Rule::new("name-not-resolved", |_, failed| {
+pub const NAME_NOT_RESOLVED: Rule = Rule::new("name-not-resolved", |facts, failed| {
+    let from = &failed.seen.check.from;
     failed.is(&[Kind::NameNotFound, Kind::ResolverFailed]).then(|| Cause {
-        subject: failed.host().to_owned(),
-        service: failed.seen.check.from.container().map(|_| failed.seen.check.from.identity()),
-        message: format!("the name {} has no address where it is needed", failed.host()),
+        subject: format!("{} -> {}", from.identity(), failed.host()),
+        service: failed.client(facts).map(|client| client.service.clone()),
+        message: format!("the name {} has no address for {from}", failed.host()),
         evidence: vec![failed.evidence()],
-        help: format!(
-            "check the spelling of {}, and that the resolver of the one who asks can be reached",
-            failed.host()
-        ),
+        help: unresolved_help(facts, failed),
     })
 });
 
@@ -111,7 +109,13 @@ pub const FORBIDDEN_CONNECTION_OPEN: Rule = Rule::new("forbidden-connection-open
         service: Some(from.identity()),
         message: format!("{from} reaches {}, which it must not", failed.address()),
         evidence: vec![failed.evidence()],
-        help: "put the two on networks that they do not share, or take the expectation back".into(),
+        help: match &failed.seen.check.published {
+            Some(published) => format!(
+                "do not publish port {} of {}, or take the expectation back",
+                published.container_port, published.service
+            ),
+            None => "put the two on networks that they do not share, or take the expectation back".into(),
+        },
     })
 });
 
@@ -180,6 +184,22 @@ fn refused_help(facts: &Facts, failed: &Failed) -> String {
             failed.origin()
         );
     };
+    let port = failed.server_port();
+    let bound = facts.listening(container).into_iter().flatten().filter(|listener| listener.port == port);
+    let bound: Vec<_> = bound.map(|listener| listener.address.to_string()).collect();
+    if !bound.is_empty() && failed.seen.check.published.is_some() {
+        return format!(
+            "{} listens on {port}, and the engine has not published it: is the service on `internal` networks alone?",
+            container.label()
+        );
+    }
+    if !bound.is_empty() {
+        return format!(
+            "in {}, port {port} is bound to {} only: let it listen on all addresses",
+            container.label(),
+            text::list(&bound)
+        );
+    }
     match listening_ports(facts, failed) {
         Some(ports) if ports.is_empty() => {
             format!("{} runs, but nothing in it listens yet: look at its log", container.label())
@@ -210,6 +230,40 @@ fn closed_help(facts: &Facts, failed: &Failed) -> String {
         };
     }
     format!("look whether {} is still starting, hangs, or expects another protocol on that port", server(failed))
+}
+
+/// Names that are known, and why they have no address here.
+fn unresolved_help(facts: &Facts, failed: &Failed) -> String {
+    let (host, from) = (failed.host(), failed.seen.check.from.to_string());
+    let client = failed.client(facts);
+    if host.ends_with(".docker.internal") {
+        return format!(
+            "give {from} `extra_hosts: [\"{host}:host-gateway\"]`: on Linux that name exists only where it is asked for"
+        );
+    }
+    let named = facts.stack.named(host);
+    let Some(server) = named.first() else {
+        return format!("check the spelling of {host}, and that the resolver of {from} can be reached");
+    };
+    let label = server.label();
+    match client {
+        None => format!("{host} is a name of the containers' network; on the host use a published port of {label}"),
+        Some(client) if client.on_host_network() || client.network_mode == "none" => {
+            format!("{from} has `network_mode: {}`, where services have no names", client.network_mode)
+        }
+        Some(_) if server.on_host_network() => {
+            format!(
+                "{label} is on the host's network and has no name here: use host.docker.internal with `extra_hosts`, or put it on a network"
+            )
+        }
+        Some(_) if server.joins().is_some() => {
+            let owner = facts.stack.namespace_owner(server).label();
+            format!("{label} lives in the network of {owner} and has no name of its own: use {owner}")
+        }
+        Some(_) => {
+            format!("{host} is a name of {label} on another network than those of {from}: use {}", server.service)
+        }
+    }
 }
 
 /// The ports that other containers can reach in the server, where its sockets were looked at.

@@ -4,6 +4,8 @@ use super::{Cause, Facts, Failed, Rule};
 use crate::observation::FailureKind as Kind;
 use crate::plan::OriginKind;
 use crate::stack::Container;
+use crate::target::host_and_port;
+use crate::text;
 
 /// A client's address is localhost while another service is meant.
 pub const RULE: Rule = Rule::new("localhost-in-container", explain);
@@ -27,15 +29,27 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     let port = failed.port();
     let meant = meant(facts, client, port);
     let from_settings = failed.seen.check.origins.iter().any(|origin| origin.kind == OriginKind::Environment);
-    if client.on_host_network() || (meant.is_none() && !from_settings) {
+    if client.on_host_network() || (meant.is_empty() && !from_settings) {
         return None;
     }
     let (service, address) = (&client.service, failed.address());
-    let help = match meant {
-        Some((server, inner)) => format!("in {service}, set {}", failed.correction(&server.service, inner)),
-        None => format!("in {service}, set {} to the name of the service that is meant", failed.origin()),
+    let (help, whom) = match meant.as_slice() {
+        [] => {
+            (format!("in {service}, set {} to the name of the service that is meant", failed.origin()), String::new())
+        }
+        [(server, inner)] => (
+            format!("in {service}, set {}", failed.correction(&server.service, *inner)),
+            format!(", not {}", server.service),
+        ),
+        several => {
+            let addresses: Vec<_> =
+                several.iter().map(|(server, inner)| host_and_port(&server.service, *inner)).collect();
+            (
+                format!("in {service}, set {} to the one that is meant: {}", failed.origin(), text::list(&addresses)),
+                String::new(),
+            )
+        }
     };
-    let whom = meant.map(|(server, _)| format!(", not {}", server.service)).unwrap_or_default();
     Some(Cause {
         subject: format!("{service} -> {address}"),
         service: Some(service.clone()),
@@ -45,19 +59,20 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     })
 }
 
-/// The service that has this port, in its container or on the host, and its port in the network.
-fn meant<'a>(facts: &'a Facts, client: &Container, port: u16) -> Option<(&'a Container, u16)> {
+/// The services that have this port, in their containers or else on the host, with their ports in the network.
+fn meant<'a>(facts: &'a Facts, client: &Container, port: u16) -> Vec<(&'a Container, u16)> {
     let others = || facts.stack.containers.iter().filter(|other| !facts.stack.share_namespace(other, client));
-    let published = others().find_map(|other| {
-        let bound = other.ports.iter().chain(&other.wanted_ports).find(|bound| bound.host_port == Some(port))?;
-        Some((other, bound.container_port))
-    });
-    let exposed = || {
-        others()
-            .find(|other| {
-                other.exposed.contains(&port) || other.wanted_ports.iter().any(|bound| bound.container_port == port)
-            })
-            .map(|other| (other, port))
+    let inside = |other: &&Container| {
+        other.exposed.contains(&port) || other.wanted_ports.iter().any(|bound| bound.container_port == port)
     };
-    published.or_else(exposed)
+    let mut found: Vec<_> = others().filter(inside).map(|other| (other, port)).collect();
+    if found.is_empty() {
+        let published = |other: &'a Container| {
+            let bound = other.ports.iter().chain(&other.wanted_ports).find(|bound| bound.host_port == Some(port))?;
+            Some((other, bound.container_port))
+        };
+        found = others().filter_map(published).collect();
+    }
+    found.dedup_by(|one, other| one.0.service == other.0.service);
+    found
 }

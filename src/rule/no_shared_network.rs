@@ -9,7 +9,9 @@ use crate::text;
 pub const RULE: Rule = Rule::new("no-shared-network", explain);
 
 fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
-    if !failed.is(&[Kind::NameNotFound, Kind::ResolverFailed, Kind::TimedOut, Kind::Unreachable]) {
+    if failed.seen.check.published.is_some()
+        || !failed.is(&[Kind::NameNotFound, Kind::ResolverFailed, Kind::TimedOut, Kind::Unreachable])
+    {
         return None;
     }
     let (client, server) = failed.pair(facts)?;
@@ -42,7 +44,13 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
             ),
             failed.evidence(),
         ],
-        help: format!("add {missing} to the networks of {} (and keep the ones it has)", client.service),
+        help: match near.network_mode.as_str() {
+            "bridge" | "default" => format!(
+                "remove `network_mode: {}` from {}: the default bridge has no names",
+                near.network_mode, near.service
+            ),
+            _ => format!("add {missing} to the networks of {} (and keep the ones it has)", client.service),
+        },
     })
 }
 

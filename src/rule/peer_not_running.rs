@@ -12,6 +12,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     let state = &container.state;
     let (what, mend) = match state.status {
         Status::Running | Status::Restarting => return None,
+        Status::Created if !state.error.is_empty() => ("could not be started".to_owned(), "up -d"),
         Status::Created => ("was never started".to_owned(), "start"),
         Status::Paused => ("is paused".into(), "unpause"),
         Status::Exited => (format!("is stopped (exit code {})", state.exit_code), "start"),
@@ -22,6 +23,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     if !state.error.is_empty() {
         evidence.push(format!("the engine says: {}", text::line(&state.error, 300)));
     }
+    let first = if state.error.is_empty() { "" } else { "mend what the engine says, then " };
     let dependency = if state.status == Status::Created && state.error.is_empty() {
         "; if it waits for another service (depends_on), that one comes first"
     } else {
@@ -32,6 +34,6 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
         service: Some(container.service.clone()),
         message: format!("{label} {what}"),
         evidence,
-        help: format!("docker compose {mend} {}{dependency}", container.service),
+        help: format!("{first}docker compose {mend} {}{dependency}", container.service),
     })
 }

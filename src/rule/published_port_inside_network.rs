@@ -7,7 +7,7 @@ use crate::observation::FailureKind as Kind;
 pub const RULE: Rule = Rule::new("published-port-inside-network", explain);
 
 fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
-    if failed.redirect.is_some() || !failed.is(&[Kind::Refused]) {
+    if failed.redirect.is_some() || failed.seen.check.published.is_some() || !failed.is(&[Kind::Refused]) {
         return None;
     }
     let (client, server) = failed.pair(facts)?;

@@ -1,5 +1,7 @@
 //! A container that restarts, or that has ended by itself with an error.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use super::{Cause, Facts, Failed, Rule};
 use crate::observation::FailureKind as Kind;
 use crate::stack::{Container, Status};
@@ -7,6 +9,9 @@ use crate::text;
 
 /// The server of a failed connection is down because it crashes; told for every such container, used or not.
 pub const RULE: Rule = Rule { inspect: Some(inspect), ..Rule::new("service-restarting", explain) };
+
+/// Where the engine's own resolver listens in every container.
+const ENGINE_DNS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 11));
 
 /// The exit codes of a process that was asked to stop: SIGINT, SIGKILL, SIGTERM.
 const ASKED_TO_STOP: [i64; 3] = [130, 137, 143];
@@ -16,9 +21,11 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     if failed.client(facts).is_some_and(|client| client.id == container.id) {
         return None;
     }
-    // A container that came up again between two crashes refuses connections for a while.
-    let between =
-        container.is_running() && container.restarts > 0 && failed.is(&[Kind::Refused, Kind::Closed, Kind::Reset]);
+    // A container that came up again between two crashes refuses connections for a while: nothing in it listens yet.
+    let between = container.is_running()
+        && container.restarts > 0
+        && failed.is(&[Kind::Refused, Kind::Closed, Kind::Reset])
+        && facts.listening(container).is_some_and(|listeners| !listeners.iter().any(|l| l.address != ENGINE_DNS));
     let mut cause = cause(container, between)?;
     cause.evidence.push(failed.evidence());
     Some(cause)
@@ -66,7 +73,11 @@ fn cause(container: &Container, between: bool) -> Option<Cause> {
         service: Some(container.service.clone()),
         message: format!("{label} {what}{meaning}"),
         evidence,
-        help: format!("its log says why: docker compose logs --tail 50 {}", container.service),
+        help: if state.out_of_memory {
+            format!("raise the memory limit of {0}, or let {0} use less: the kernel ended it", container.service)
+        } else {
+            format!("its log says why: docker compose logs --tail 50 {}", container.service)
+        },
     })
 }
 

@@ -240,11 +240,13 @@ impl Container {
         matches!(self.state.status, Status::Running)
     }
 
-    /// Whether it ended in good order and nothing would start it again: a migration, a set-up job.
+    /// Whether it ended in good order and nothing would start it again: a migration, a set-up job. What publishes a port
+    /// is a server, and a server that ended was stopped.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.state.status == Status::Exited
             && self.state.exit_code == 0
+            && self.wanted_ports.is_empty()
             && !matches!(self.restart_policy.as_str(), "always" | "unless-stopped")
     }
 
@@ -336,6 +338,18 @@ impl Stack {
             }
         }
         names
+    }
+
+    /// The containers, by id, that are gone, or in another state or another run of theirs, in a later look.
+    #[must_use]
+    pub fn changed_until(&self, later: &Self) -> BTreeSet<String> {
+        let same = |container: &&Container| {
+            later.by_id(&container.id).is_some_and(|now| {
+                (now.state.status, &now.state.started, now.restarts)
+                    == (container.state.status, &container.state.started, container.restarts)
+            })
+        };
+        self.containers.iter().filter(|container| !same(container)).map(|container| container.id.clone()).collect()
     }
 
     /// A network by its key in the compose file, or by the engine's name.

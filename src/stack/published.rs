@@ -29,12 +29,15 @@ pub async fn at(connection: &Connection, os: &str, containers: &[Container], all
     if FORWARDING.contains(&os) {
         return PublishedAt::Here;
     }
-    let running = match containers.iter().find(|container| container.is_running() && container.pid != 0) {
-        Some(container) => Some((container.id.clone(), container.pid)),
-        None => running(connection, all).await,
-    };
-    match running {
-        Some((id, pid)) if is_process_of(pid, &id) => PublishedAt::Here,
+    let mut running: Vec<_> =
+        containers.iter().filter(|c| c.is_running() && c.pid != 0).map(|c| (c.id.clone(), c.pid)).collect();
+    if running.iter().any(|(id, pid)| is_process_of(*pid, id)) {
+        return PublishedAt::Here;
+    }
+    // None runs, or those that did have ended since.
+    running.extend(self::running(connection, all).await);
+    match running.last() {
+        Some((id, pid)) if is_process_of(*pid, id) => PublishedAt::Here,
         Some(_) => PublishedAt::Unknown("the engine's containers are not processes of this machine".to_owned()),
         None if connection.is_socket => PublishedAt::Here,
         None => PublishedAt::Unknown("no container runs that would show where the engine is".to_owned()),
