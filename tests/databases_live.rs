@@ -20,7 +20,8 @@ struct Server {
 
 impl Server {
     fn start(image: &str, options: &[&str], arguments: &[&str]) -> Self {
-        let image = format!("crosscheck.test/library/{image}");
+        let registry = std::env::var("FIXTURE_REGISTRY").unwrap_or_else(|_| "crosscheck.test".into());
+        let image = format!("{registry}/library/{image}");
         let id = docker(&[&["run", "--detach", "--rm"], options, &[&image], arguments].concat());
         let address = docker(&["inspect", "--format", "{{.NetworkSettings.IPAddress}}", &id]);
         Self { id, address }

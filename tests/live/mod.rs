@@ -9,7 +9,11 @@ use bollard::Docker;
 use bollard::query_parameters::InspectContainerOptions;
 use crosscheck::stack::{Container, Stack, State, Status};
 
-const IMAGE: &str = "crosscheck.test/library/redis:7";
+/// The image of Redis, ours or the official one.
+fn image() -> String {
+    let registry = std::env::var("FIXTURE_REGISTRY").unwrap_or_else(|_| "crosscheck.test".into());
+    format!("{registry}/library/redis:7")
+}
 
 /// The executable under test.
 pub fn executable() -> PathBuf {
@@ -32,7 +36,7 @@ impl Fixture {
     pub fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let project = format!("van-{}-{number}", std::process::id());
+        let project = format!("cc-test-{}-{number}", std::process::id());
         docker(&["network", "create", &project]);
         Self { project }
     }
@@ -63,14 +67,15 @@ impl Fixture {
     }
 
     fn run(&self, service: &str, arguments: &[&str], command: &[&str]) {
-        let (name, label) = (self.name(service), format!("van.project={}", self.project));
-        let service_label = format!("van.service={service}");
+        let (name, label) = (self.name(service), format!("crosscheck-test.project={}", self.project));
+        let service_label = format!("crosscheck-test.service={service}");
         let mut all = vec!["run", "-d", "--name", &name, "--label", &label, "--label", &service_label];
         if !arguments.contains(&"--network") {
             all.extend(["--network", &self.project, "--network-alias", service]);
         }
         all.extend(arguments);
-        all.push(IMAGE);
+        let image = image();
+        all.push(&image);
         // The host's ports are not for tests.
         all.extend(if arguments.contains(&"host") { &["sleep", "600"] } else { command });
         docker(&all);
@@ -82,8 +87,8 @@ impl Fixture {
 
     /// The services that still have a container, in order.
     pub fn left(&self) -> Vec<String> {
-        let filter = format!("label=van.project={}", self.project);
-        let listed = docker(&["ps", "-a", "--filter", &filter, "--format", "{{.Label \"van.service\"}}"]);
+        let filter = format!("label=crosscheck-test.project={}", self.project);
+        let listed = docker(&["ps", "-a", "--filter", &filter, "--format", "{{.Label \"crosscheck-test.service\"}}"]);
         let mut left: Vec<_> = listed.lines().map(str::to_owned).collect();
         left.sort();
         left
@@ -93,7 +98,7 @@ impl Fixture {
 impl Drop for Fixture {
     fn drop(&mut self) {
         let listed = Command::new("docker")
-            .args(["ps", "-aq", "--filter", &format!("label=van.project={}", self.project)])
+            .args(["ps", "-aq", "--filter", &format!("label=crosscheck-test.project={}", self.project)])
             .output()
             .unwrap();
         let ids = String::from_utf8(listed.stdout).unwrap();
@@ -105,7 +110,7 @@ impl Drop for Fixture {
 /// The containers of a fixture, as far as vantages need them.
 pub async fn stack_of(project: &str) -> Stack {
     let engine = Docker::connect_with_local_defaults().unwrap();
-    let ids = docker(&["ps", "-aq", "--no-trunc", "--filter", &format!("label=van.project={project}")]);
+    let ids = docker(&["ps", "-aq", "--no-trunc", "--filter", &format!("label=crosscheck-test.project={project}")]);
     let mut stack = Stack { project: project.into(), ..Stack::default() };
     stack.engine.architecture = engine.version().await.unwrap().arch.unwrap();
     for id in ids.lines() {
@@ -118,7 +123,7 @@ pub async fn stack_of(project: &str) -> Stack {
         };
         stack.containers.push(Container {
             id: id.into(),
-            service: found.config.unwrap().labels.unwrap()["van.service"].clone(),
+            service: found.config.unwrap().labels.unwrap()["crosscheck-test.service"].clone(),
             state: State { status, ..State::default() },
             network_mode: found.host_config.unwrap().network_mode.unwrap(),
             pid: state.pid.unwrap().try_into().unwrap(),
