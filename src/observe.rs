@@ -143,3 +143,35 @@ pub async fn survey(ways: &Ways, facts: &mut Facts, sessions: &Sessions) {
     };
     facts.listeners = join_all(wanted.into_iter().map(look)).await.into_iter().flatten().collect();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::{Protocol, Target};
+
+    fn check(port: u16) -> Check {
+        Check {
+            id: String::new(),
+            from: Vantage::Host,
+            target: Target::new(Protocol::Tcp, "server", port),
+            origins: Vec::new(),
+            expect: Expectation::Answers,
+            published: None,
+            readiness: Readiness::Ready,
+            settings: Vec::new(),
+            credentials: None,
+        }
+    }
+
+    #[test]
+    fn one_target_is_never_asked_by_more_than_a_burst_at_once() {
+        let mut checks: Vec<_> = (0..100).map(|_| check(1)).collect();
+        checks.push(check(2));
+        let delays = delays(&Stack::default(), &checks);
+        for burst in 0..7 {
+            let at = delays[..100].iter().filter(|delay| **delay == BREATH * burst).count();
+            assert_eq!(at, if burst < 6 { BURST } else { 100 - 6 * BURST });
+        }
+        assert_eq!(delays[100], Duration::ZERO, "another target does not wait");
+    }
+}
