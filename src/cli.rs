@@ -127,7 +127,7 @@ pub struct Shared {
     /// Time for each check, redirects included: 2s, 500ms
     #[arg(long, global = true, value_name = "TIME", default_value = "2s", value_parser = duration)]
     pub timeout: Duration,
-    /// Kafka: also produce and consume one record, in a topic of its own that is deleted again
+    /// Kafka: also produce and consume one record, in a topic of its own that is deleted again (up to 20s)
     #[arg(long, global = true)]
     pub round_trip: bool,
     /// How to report

@@ -56,23 +56,35 @@ pub fn verdict(stack: &Stack, seen: &mut Seen) {
     (seen.verdict, seen.reason, seen.failure) = (verdict, reason, failure);
 }
 
-/// A broker that sends the host to a port which no container of this stack has published sends it to a stranger, even
-/// to one that looks the same: clusters that were set up alike have the same id.
+/// Ties redirects to containers by the engine's word. What a broker says of itself is not enough: clusters that were set
+/// up alike have the same id, and their brokers too.
 fn tie_redirects(stack: &Stack, seen: &mut Seen) {
     let here = seen.check.from == Vantage::Host && stack.engine.published_at == PublishedAt::Here;
-    let (Some(_), Some(observation), true) = (&seen.check.published, &mut seen.observation, here) else { return };
-    for redirect in &mut observation.redirects {
-        let ours = |container: &Container| {
-            container.on_host_network() || container.ports.iter().any(|port| port.host_port == Some(redirect.port))
+    let published = seen.check.published.as_ref().map(|published| published.container.as_str());
+    let Some(observation) = &mut seen.observation else { return };
+    let asked = published.and_then(|id| stack.by_id(id)).or_else(|| stack.at_address(observation.connected?));
+    let alone = observation.redirects.len() == 1;
+    for redirect in observation.redirects.iter_mut().filter(|redirect| redirect.observation.failure.is_none()) {
+        let at = if here && is_loopback(&redirect.host) {
+            let ours = |container: &&Container| {
+                container.on_host_network() || container.ports.iter().any(|port| port.host_port == Some(redirect.port))
+            };
+            stack.containers.iter().find(ours)
+        } else {
+            redirect.observation.connected.and_then(|address| stack.at_address(address))
         };
-        if redirect.observation.failure.is_some() || !is_loopback(&redirect.host) || stack.containers.iter().any(ours) {
-            continue;
-        }
-        redirect.observation.failure = Some(Failure {
-            phase: PhaseName::Handshake,
-            kind: Kind::WrongIdentity,
-            detail: format!("somebody answers, but no container of this project publishes port {}", redirect.port),
-        });
+        let detail = match (at, asked) {
+            (None, Some(_)) if here && is_loopback(&redirect.host) => {
+                format!("somebody answers, but no container of this project publishes port {}", redirect.port)
+            }
+            // A cluster of one broker has no other that it could mean.
+            (Some(at), Some(asked)) if alone && !at.on_host_network() && !stack.share_namespace(at, asked) => {
+                format!("that is {}, another broker than {}, which was asked", at.label(), asked.label())
+            }
+            _ => continue,
+        };
+        let failure = Failure { phase: PhaseName::Handshake, kind: Kind::WrongIdentity, detail };
+        redirect.observation.failure = Some(failure);
     }
 }
 
@@ -87,6 +99,9 @@ fn weigh(stack: &Stack, check: &Check, observation: &Observation) -> Weighed {
     }
     if let Some(failure) = &observation.failure {
         return wants_credentials(check, failure).unwrap_or_else(|| (Verdict::Fail, None, Some(failure.clone())));
+    }
+    if let Some(reason) = remembers(check, observation) {
+        return (Verdict::Inconclusive, Some(reason), None);
     }
     if let Some(failure) = frozen(stack, check, observation) {
         return (Verdict::Fail, None, Some(failure));
@@ -119,6 +134,19 @@ fn held_by_another(stack: &Stack, check: &Check, observation: &Observation) -> O
             check.target.port,
             container.label()
         ),
+    })
+}
+
+/// A client that may not ask for the server's key gets in only while the server remembers its password, and a login of
+/// ours would make it remember.
+fn remembers(check: &Check, observation: &Observation) -> Option<String> {
+    let Some(Peer::Mysql(peer)) = &observation.peer else { return None };
+    let spared = observation.depth < Depth::LoggedIn && peer.plugin.as_deref() == Some("caching_sha2_password");
+    (spared && check.login_would_hide()).then(|| {
+        format!(
+            "{} disables TLS without allowPublicKeyRetrieval=true: it gets in only while the server remembers its password, and trying would change that",
+            check.from
+        )
     })
 }
 
@@ -340,6 +368,13 @@ fn add(found: &mut BTreeMap<(usize, String), Judged>, order: usize, cause: Cause
     for line in cause.evidence {
         if !entry.cause.evidence.contains(&line) {
             entry.cause.evidence.push(line);
+        }
+    }
+    // What to change may differ from client to client.
+    for line in cause.help.lines() {
+        if !entry.cause.help.lines().any(|known| known == line) {
+            entry.cause.help.push('\n');
+            entry.cause.help.push_str(line);
         }
     }
     if let Some(check) = check.filter(|check| !entry.checks.contains(check)) {

@@ -105,6 +105,7 @@ fn request(stack: &Stack, check: &Check, how: How) -> Request {
         round_trip: how.round_trip,
         system_resolver: check.from == Vantage::Host,
         connect_only: check.expect == Expectation::Closed,
+        spare_cache: check.login_would_hide(),
     };
     let timeout = if how.round_trip { how.timeout.max(ROUND_TRIP) } else { how.timeout };
     Request { target: check.target.clone(), timeout, credentials: check.credentials.clone(), options }

@@ -28,9 +28,14 @@ pub fn build(stack: &Stack, connections: Vec<Connection>, narrow: &Narrow) -> Ve
     for connection in connections {
         let mut id = identity(stack, &connection);
         let mut key = (connection.from.clone(), id.clone());
-        // Two protocols at one address are two things that must work; plain TCP is what any other proves as well.
-        if checks.get(&key).is_some_and(|known| differ(known.target.protocol, connection.target.protocol)) {
-            id = id.replacen(&connection.target.address(), &connection.target.to_string(), 1);
+        // Two protocols at one address are two things that must work, and so are two logins; plain TCP is what any other
+        // proves as well.
+        if let Some(known) = checks.get(&key) {
+            if differ(known.target.protocol, connection.target.protocol) {
+                id = id.replacen(&connection.target.address(), &connection.target.to_string(), 1);
+            } else if other_login(known, &connection) {
+                id = format!("{id} by {}", connection.origin.name);
+            }
             key.1.clone_from(&id);
         }
         match checks.get_mut(&key) {
@@ -50,15 +55,26 @@ pub fn build(stack: &Stack, connections: Vec<Connection>, narrow: &Narrow) -> Ve
             check.credentials = None;
             check.settings.push(("credentials".into(), "withheld".into()));
         }
-        if login_would_hide(check) {
-            check.credentials = None;
-        }
     }
     checks
 }
 
 fn differ(one: Protocol, other: Protocol) -> bool {
     one != other && one != Protocol::Tcp && other != Protocol::Tcp
+}
+
+/// The settings of a client that decide how it logs in.
+const LOGIN_SETTINGS: [&str; 5] = ["useSSL", "sslMode", "allowPublicKeyRetrieval", "tls", "security-protocol"];
+
+/// Whether a connection logs in in another way than the one that is planned already, so that neither proves the other.
+fn other_login(known: &Check, connection: &Connection) -> bool {
+    let said = |name: &str| {
+        connection.settings.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    };
+    match (&known.credentials, &connection.credentials) {
+        (Some(one), Some(other)) => one != other || LOGIN_SETTINGS.iter().any(|name| known.setting(name) != said(name)),
+        _ => false,
+    }
 }
 
 impl Narrow {
@@ -195,12 +211,4 @@ fn is_ours(stack: &Stack, check: &Check) -> bool {
     let asker = check.from.container().and_then(|id| stack.by_id(id));
     check.published.is_some()
         || matches!(place(stack, asker, &check.target.host), Place::Containers(_) | Place::Loopback)
-}
-
-/// Whether a login of ours would do what the client itself cannot: a full login over plain text fills MySQL's cache,
-/// and hides that the client's own would have failed.
-fn login_would_hide(check: &Check) -> bool {
-    let says = |name: &str, value: &str| check.setting(name).is_some_and(|said| said.eq_ignore_ascii_case(value));
-    let plain = says("useSSL", "false") || says("sslMode", "DISABLED");
-    check.target.protocol == Protocol::Mysql && plain && !says("allowPublicKeyRetrieval", "true")
 }

@@ -4,11 +4,11 @@ pub mod build;
 
 use std::fmt;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::stack::Stack;
-use crate::target::Target;
+use crate::target::{Protocol, Target};
 
 /// A place to look from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -120,6 +120,13 @@ pub struct Credentials {
     pub password: Option<SecretString>,
 }
 
+impl PartialEq for Credentials {
+    fn eq(&self, other: &Self) -> bool {
+        let password = |credentials: &Self| credentials.password.as_ref().map(|p| p.expose_secret().to_owned());
+        self.user == other.user && password(self) == password(other)
+    }
+}
+
 /// Whether a check can be looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -181,6 +188,15 @@ impl Check {
             None if self.target.is_loopback() => (self.from.to_string(), port),
             None => (host.clone(), port),
         }
+    }
+
+    /// Whether a login of ours could do what the client itself cannot: a full login over plain text fills MySQL's cache,
+    /// and hides that the client's own would have failed.
+    #[must_use]
+    pub fn login_would_hide(&self) -> bool {
+        let says = |name: &str, value: &str| self.setting(name).is_some_and(|said| said.eq_ignore_ascii_case(value));
+        let plain = says("useSSL", "false") || says("sslMode", "DISABLED");
+        self.target.protocol == Protocol::Mysql && plain && !says("allowPublicKeyRetrieval", "true")
     }
 
     /// A setting of the client, by name.

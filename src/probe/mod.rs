@@ -55,6 +55,8 @@ pub struct Options {
     pub round_trip: bool,
     /// Resolve names as the system does, not by our own reading of `/etc/hosts` and `/etc/resolv.conf`.
     pub system_resolver: bool,
+    /// MySQL: do not log in where a full login would make the server remember the password.
+    pub spare_cache: bool,
     /// Stop at the TCP connection, whatever the protocol: the question is only whether it can be made.
     pub connect_only: bool,
 }

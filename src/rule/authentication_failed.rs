@@ -2,6 +2,7 @@
 
 use super::{Cause, Facts, Failed, Rule};
 use crate::observation::FailureKind as Kind;
+use crate::target::Protocol;
 
 /// A login with the client's own credentials was refused, or the client has none where some are wanted.
 pub const RULE: Rule = Rule::new("authentication-failed", explain);
@@ -21,10 +22,11 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     let help = if required {
         format!("give {from} the password of {server} (see {})", failed.origin())
     } else {
-        format!(
-            "compare the user and password of {from} (see {}) with those of {server}; a data volume keeps those it was first made with, whatever its variables say now",
-            failed.origin()
-        )
+        let kept = match failed.seen.check.target.protocol {
+            Protocol::Mysql => "; a data volume keeps those it was first made with, whatever its variables say now",
+            _ => "",
+        };
+        format!("compare the user and password of {from} (see {}) with those of {server}{kept}", failed.origin())
     };
     Some(Cause {
         subject: format!("{from} -> {server}"),

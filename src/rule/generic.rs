@@ -2,7 +2,7 @@
 //! without a finding.
 
 use super::{Cause, Facts, Failed, Rule};
-use crate::observation::{FailureKind as Kind, HttpPeer, Peer};
+use crate::observation::{FailureKind as Kind, HttpPeer, KafkaPeer, Peer};
 use crate::text;
 
 /// The generic rules; they stand last in the registry.
@@ -62,6 +62,14 @@ pub const WRONG_PROTOCOL: Rule = Rule::new("wrong-protocol", |facts, failed| {
     let scheme = failed.seen.check.target.protocol.scheme();
     let what = format!("does not speak {scheme}");
     seen(facts, failed, &[Kind::WrongProtocol, Kind::WrongIdentity], &what, |_, failed| {
+        if let Some(Peer::Kafka(KafkaPeer { controller: true, .. })) =
+            failed.observation().and_then(|seen| seen.peer.as_ref())
+        {
+            return format!(
+                "port {} is for the cluster's controllers: use the port of a listener for clients",
+                failed.port()
+            );
+        }
         format!("something else answered at {}: look which service listens on that port", failed.address())
     })
 });
@@ -69,6 +77,9 @@ pub const WRONG_PROTOCOL: Rule = Rule::new("wrong-protocol", |facts, failed| {
 /// No agreement.
 pub const TLS_FAILED: Rule = Rule::new("tls-failed", |facts, failed| {
     seen(facts, failed, &[Kind::TlsFailed], "does not agree on TLS", |_, failed| {
+        if failed.failure.detail.contains("without TLS") {
+            return format!("{} answers in plain text: use http:// or its TLS port", server(failed));
+        }
         format!("compare the TLS settings of {} with those of the client", server(failed))
     })
 });
@@ -229,7 +240,8 @@ fn closed_help(facts: &Facts, failed: &Failed) -> String {
             ),
         };
     }
-    format!("look whether {} is still starting, hangs, or expects another protocol on that port", server(failed))
+    let slow = if failed.is(&[Kind::Silent]) { "; --timeout gives it more time" } else { "" };
+    format!("look whether {} is still starting, hangs, or expects another protocol on that port{slow}", server(failed))
 }
 
 /// Names that are known, and why they have no address here.

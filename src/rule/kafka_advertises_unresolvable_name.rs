@@ -17,17 +17,20 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     let on_host = failed.seen.check.from == Vantage::Host;
     let whom = if on_host { "the host".to_owned() } else { failed.seen.check.from.identity() };
     let named = facts.stack.named(&redirect.host);
+    let engine = redirect.host.ends_with(".docker.internal");
     let why = match (on_host, named.first()) {
+        _ if engine => "a name that exists only where it is asked for",
         (true, Some(_)) => "a name of the containers' network, which the host does not know",
         (false, Some(_)) => "a service on a network that the client is not on",
         (_, None) => "a name that nobody here has",
     };
     let mend = match broker {
+        _ if engine && !on_host => format!("give {whom} `extra_hosts: [\"{}:host-gateway\"]`", redirect.host),
         Some(broker) if on_host => kafka_listeners::mend(broker),
         _ => format!("let {service} advertise a name that {whom} can resolve"),
     };
     Some(Cause {
-        subject: format!("{service} {}", redirect.address()),
+        subject: format!("{service} {}{}", redirect.address(), if on_host { " on the host" } else { "" }),
         service: Some(service.clone()),
         message: format!(
             "{service} sends {} to {}: {why}",

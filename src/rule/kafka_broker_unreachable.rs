@@ -22,9 +22,16 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
             failed.failure.detail
         ),
         evidence: vec![format!("{}; {reached} of {} brokers reached", failed.evidence(), all.len())],
-        help: format!(
-            "what is sent to the partitions that {} leads is lost or late: look at the listener, port and network of that broker alone",
-            redirect.name
-        ),
+        help: if all.len() == 1 {
+            format!(
+                "look at what {service} advertises (ADVERTISED_LISTENERS) and at the port that it listens on",
+                service = failed.seen.check.target.host
+            )
+        } else {
+            format!(
+                "what is sent to the partitions that {0} leads is lost or late: look at the listener, port and network of {0}",
+                redirect.name
+            )
+        },
     })
 }

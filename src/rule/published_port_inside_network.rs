@@ -15,7 +15,10 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     let ports = server.ports.iter().chain(&server.wanted_ports);
     let meant =
         ports.filter(|port| port.host_port == Some(used)).map(|port| port.container_port).find(|&port| port != used)?;
-    if facts.listening(server).is_some_and(|listeners| !listeners.iter().any(|listener| listener.port == meant)) {
+    if facts
+        .listening(server)
+        .is_some_and(|l| l.iter().any(|l| !l.address.is_loopback()) && !l.iter().any(|l| l.port == meant))
+    {
         return None;
     }
     let host = failed.host();

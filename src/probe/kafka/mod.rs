@@ -1,7 +1,7 @@
 //! Apache Kafka: the questions that a client asks first, then every address that the answer hands out.
 //!
 //! `ApiVersions` and Metadata over one connection; then each broker of Metadata is resolved, connected, asked for its
-//! cluster and for its id, from the same place and before the same deadline (see [`redirect`]). Metadata names no
+//! cluster and for its id, from the same place and before the same deadline (see `redirect.rs`). Metadata names no
 //! topic, so nothing is ever created. No credentials are used.
 
 mod codec;

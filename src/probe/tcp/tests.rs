@@ -28,8 +28,10 @@ async fn look_with(address: SocketAddr, timeout: Duration, options: Options) -> 
     crate::probe::look(&Request { target, timeout, credentials: None, options }).await
 }
 
-const PROXIED: Options = Options { proxied: true, round_trip: false, system_resolver: false, connect_only: false };
-const CONNECT_ONLY: Options = Options { proxied: false, round_trip: false, system_resolver: false, connect_only: true };
+const NONE: Options =
+    Options { proxied: false, round_trip: false, system_resolver: false, spare_cache: false, connect_only: false };
+const PROXIED: Options = Options { proxied: true, ..NONE };
+const CONNECT_ONLY: Options = Options { connect_only: true, ..NONE };
 const PLENTY: Duration = Duration::from_secs(20);
 
 /// The failure's step, kind and words, or the depth and the greeting.
