@@ -327,7 +327,7 @@ pub fn findings(facts: &Facts) -> Vec<Judged> {
     }
     for (order, rule) in RULES.iter().enumerate() {
         for cause in rule.inspect.iter().flat_map(|inspect| inspect(facts)) {
-            if !facts.narrowed || concerns(facts, &cause) {
+            if concerns(facts, &cause) {
                 add(&mut found, order, cause, None);
             }
         }
@@ -337,11 +337,14 @@ pub fn findings(facts: &Facts) -> Vec<Judged> {
 
 /// Whether a cause is about a service that the run is about.
 fn concerns(facts: &Facts, cause: &Cause) -> bool {
-    facts.checks.iter().any(|seen| {
-        let server = facts.stack.by_id(&seen.check.place(&facts.stack).0);
-        let service = cause.service.as_deref();
-        service == Some(seen.check.from.identity().as_str()) || service == server.map(|server| server.service.as_str())
-    })
+    let Some(named) = &facts.about else { return true };
+    let service = cause.service.as_deref();
+    service.is_some_and(|service| named.contains(service))
+        || facts.checks.iter().any(|seen| {
+            let server = facts.stack.by_id(&seen.check.place(&facts.stack).0);
+            service == Some(seen.check.from.identity().as_str())
+                || service == server.map(|server| server.service.as_str())
+        })
 }
 
 /// The failures of a check: its own, and those of its redirects.
@@ -381,3 +384,6 @@ fn add(found: &mut BTreeMap<(usize, String), Judged>, order: usize, cause: Cause
         entry.checks.push(check.clone());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! The way through: read the stack, derive connections, plan checks, observe, judge, report.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -13,7 +14,7 @@ use crate::interrupt::Interrupt;
 use crate::observe::{How, Sighting, observe, survey};
 use crate::output::Output;
 use crate::plan::build::{Narrow, build};
-use crate::plan::{Check, OriginKind};
+use crate::plan::{Check, OriginKind, Vantage};
 use crate::report::{Report, build as assemble};
 use crate::rule::{Facts, Seen, Verdict};
 use crate::stack::{Stack, connect, project, read};
@@ -60,7 +61,7 @@ async fn attempt(shared: &Shared, from: &str, target: &str) -> anyhow::Result<u8
     let (connection, stack) = opened?;
     // Planned among all that was derived, so that it has the client's credentials and settings.
     let mut plan = planned(&stack, shared, &[], &[format!("{from} -> {target}")])?;
-    plan.narrowed = true;
+    plan.about = Some(BTreeSet::new());
     plan.checks.retain(|check| check.origins.iter().any(|origin| origin.kind == OriginKind::Declared));
     for origin in plan.checks.iter_mut().flat_map(|check| &mut check.origins) {
         if origin.kind == OriginKind::Declared {
@@ -100,10 +101,10 @@ async fn open(shared: &Shared) -> anyhow::Result<(connect::Connection, Stack)> {
     Ok((connection, stack))
 }
 
-/// The checks of a run, and whether they are a part of what the stack has.
+/// The checks of a run and, where they are a part of what the stack has, the services that were named.
 struct Plan {
     checks: Vec<Check>,
-    narrowed: bool,
+    about: Option<BTreeSet<String>>,
 }
 
 /// Derives connections and plans their checks.
@@ -121,7 +122,8 @@ fn planned(stack: &Stack, shared: &Shared, services: &[String], expected: &[Stri
     };
     let narrow = Narrow { services: vantages(services)?, from: vantages(&shared.from)?, to: shared.to.clone() };
     let narrowed = !(narrow.services.is_empty() && narrow.from.is_empty() && narrow.to.is_empty());
-    Ok(Plan { checks: build(stack, connections, &narrow), narrowed })
+    let named = narrow.services.iter().chain(&narrow.from).map(Vantage::identity).collect();
+    Ok(Plan { checks: build(stack, connections, &narrow), about: narrowed.then_some(named) })
 }
 
 /// Observes, judges and reports.
@@ -139,7 +141,7 @@ async fn look(
     let docker = connection.docker.clone();
     let ways = Ways::new(Some(docker.clone()), &stack, shared.via, executable).await?;
     let seen = plan.checks.into_iter().map(Seen::of).collect();
-    let mut facts = Facts { stack, checks: seen, narrowed: plan.narrowed, ..Facts::default() };
+    let mut facts = Facts { stack, checks: seen, about: plan.about, ..Facts::default() };
     output.begin(&report, &facts)?;
 
     let interrupted = tokio::select! {

@@ -14,7 +14,7 @@ pub mod served;
 pub mod variable;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use crate::plan::{Credentials, Expectation, Origin, Published, Vantage};
 use crate::stack::Container;

@@ -1,11 +1,11 @@
-//! Small stacks for the tests of this module.
+//! Small stacks for tests.
 
 use std::net::IpAddr;
 
 use crate::stack::{Attachment, Container, Network, PublishedPort, Stack, State, Status};
 
 /// A running container of a service, alone on no network yet.
-pub(super) fn container(service: &str, image: &str) -> Container {
+pub(crate) fn container(service: &str, image: &str) -> Container {
     Container {
         id: format!("{service}-id"),
         name: format!("shop-{service}-1"),
@@ -20,7 +20,7 @@ pub(super) fn container(service: &str, image: &str) -> Container {
 }
 
 /// A stack in which every container is on the network `shop_default`, with addresses from 172.30.0.2 on.
-pub(super) fn stack(containers: impl IntoIterator<Item = Container>) -> Stack {
+pub(crate) fn stack(containers: impl IntoIterator<Item = Container>) -> Stack {
     let mut containers: Vec<_> = containers.into_iter().collect();
     for (index, container) in containers.iter_mut().enumerate() {
         if container.network_mode == "shop_default" {
@@ -38,6 +38,6 @@ pub(super) fn stack(containers: impl IntoIterator<Item = Container>) -> Stack {
 }
 
 /// A published port.
-pub(super) fn port(container_port: u16, host_port: u16, host_address: &str) -> PublishedPort {
+pub(crate) fn port(container_port: u16, host_port: u16, host_address: &str) -> PublishedPort {
     PublishedPort { container_port, host_port: Some(host_port), host_address: host_address.parse().unwrap() }
 }

@@ -22,9 +22,9 @@ pub struct Facts {
     /// The containers, by id, whose state is another one after looking than it was before.
     #[serde(default)]
     pub changed: BTreeSet<String>,
-    /// Whether the run is about a part of the stack alone.
+    /// Where the run is about a part of the stack alone: the services that were named.
     #[serde(default)]
-    pub narrowed: bool,
+    pub about: Option<BTreeSet<String>>,
 }
 
 /// A check and what came of it.

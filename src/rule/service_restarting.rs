@@ -82,5 +82,9 @@ fn cause(container: &Container, between: bool) -> Option<Cause> {
 }
 
 fn times(count: u64) -> String {
-    if count == 1 { "once".into() } else { format!("{count} times") }
+    match count {
+        0 => "not restarted".into(),
+        1 => "restarted once".into(),
+        _ => format!("restarted {count} times"),
+    }
 }

@@ -1,0 +1,190 @@
+//! Verdicts that are easily wrong, each beside its near-miss.
+
+use std::net::IpAddr;
+
+use super::*;
+use crate::derive::testing::{container, port, stack};
+use crate::observation::{KafkaPeer, MysqlPeer, Redirect};
+use crate::plan::{Origin, Published, build::Narrow, build::build};
+use crate::target::Target;
+
+/// The addresses that [`stack`] gives: app 2, web 3, db 4.
+fn address(last: u8) -> IpAddr {
+    IpAddr::from([172, 30, 0, last])
+}
+
+fn shop() -> Stack {
+    stack(["app", "web", "db"].map(|service| container(service, "any:1")))
+}
+
+fn from(stack: &Stack, service: &str) -> Vantage {
+    crate::derive::vantage(stack.of_service(service).next().unwrap())
+}
+
+fn check(from: Vantage, protocol: Protocol, host: &str, port: u16, expect: Expectation) -> Seen {
+    let origin = Origin { kind: OriginKind::Environment, name: "URL".into(), value: None };
+    Seen::of(Check {
+        id: format!("{from} {host}:{port}"),
+        from,
+        target: Target::new(protocol, host, port),
+        origins: vec![origin],
+        expect,
+        published: None,
+        readiness: Readiness::Ready,
+        settings: Vec::new(),
+        credentials: None,
+    })
+}
+
+fn connected(mut seen: Seen, to: IpAddr) -> Seen {
+    let depth = Depth::Connected;
+    seen.observation = Some(Observation { connected: Some(to), addresses: vec![to], depth, ..Observation::default() });
+    seen
+}
+
+fn failed(mut seen: Seen, kind: Kind) -> Seen {
+    let failure = Failure { phase: PhaseName::Connect, kind, detail: "it failed".into() };
+    seen.observation = Some(Observation { failure: Some(failure), ..Observation::default() });
+    seen
+}
+
+fn judged(stack: Stack, checks: Vec<Seen>) -> Vec<Verdict> {
+    let mut facts = Facts { stack, checks, ..Facts::default() };
+    verdicts(&mut facts);
+    facts.checks.iter().map(|seen| seen.verdict).collect()
+}
+
+const TCP: Protocol = Protocol::Tcp;
+const YES: Expectation = Expectation::Answers;
+const NO: Expectation = Expectation::Closed;
+
+#[test]
+fn closed_is_proven_only_by_another_who_reaches_it() {
+    let stack = shop();
+    let [app, web] = ["app", "web"].map(|service| from(&stack, service));
+    let shut = || failed(check(web.clone(), TCP, "db", 1, NO), Kind::TimedOut);
+    assert_eq!(judged(stack.clone(), vec![shut()]), [Verdict::Inconclusive]);
+    let open = connected(check(app.clone(), TCP, "db", 1, YES), address(4));
+    assert_eq!(judged(stack.clone(), vec![shut(), open.clone()])[0], Verdict::Pass);
+    let by_address = connected(check(app.clone(), TCP, "172.30.0.4", 1, YES), address(4));
+    assert_eq!(judged(stack.clone(), vec![shut(), by_address])[0], Verdict::Pass);
+    let other_port = connected(check(app, TCP, "db", 2, YES), address(4));
+    assert_eq!(judged(stack.clone(), vec![shut(), other_port])[0], Verdict::Inconclusive);
+    let myself = connected(check(web.clone(), TCP, "172.30.0.4", 1, YES), address(4));
+    assert_eq!(judged(stack.clone(), vec![shut(), myself])[0], Verdict::Fail);
+    let made = connected(check(web, TCP, "db", 1, NO), address(4));
+    assert_eq!(judged(stack.clone(), vec![made, open])[0], Verdict::Fail);
+}
+
+#[test]
+fn everybody_has_a_localhost_of_their_own() {
+    let stack = shop();
+    let [app, web] = ["app", "web"].map(|service| from(&stack, service));
+    let shut = failed(check(web, TCP, "localhost", 1, NO), Kind::Refused);
+    let open = connected(check(app, TCP, "localhost", 1, YES), IpAddr::from([127, 0, 0, 1]));
+    assert_eq!(judged(stack, vec![shut, open])[0], Verdict::Inconclusive);
+}
+
+#[test]
+fn a_container_name_means_nothing_on_the_host() {
+    let stack = shop();
+    let open = connected(check(from(&stack, "app"), TCP, "db", 1, YES), address(4));
+    let unnamed = failed(check(Vantage::Host, TCP, "db", 1, NO), Kind::NameNotFound);
+    assert_eq!(judged(stack, vec![unnamed, open])[0], Verdict::Inconclusive);
+}
+
+#[test]
+fn the_kernel_answers_for_a_paused_server() {
+    let mut stack = shop();
+    let open = connected(check(from(&stack, "app"), TCP, "db", 1, YES), address(4));
+    assert_eq!(judged(stack.clone(), vec![open.clone()]), [Verdict::Pass]);
+    stack.containers.iter_mut().find(|c| c.service == "db").unwrap().state.status = Status::Paused;
+    assert_eq!(judged(stack, vec![open]), [Verdict::Fail]);
+}
+
+#[test]
+fn nobody_is_accused_for_what_changed_while_we_looked() {
+    let stack = shop();
+    let refused = failed(check(from(&stack, "app"), TCP, "db", 1, YES), Kind::Refused);
+    assert_eq!(judged(stack.clone(), vec![refused.clone()]), [Verdict::Fail]);
+    let mut later = stack.clone();
+    later.containers.iter_mut().find(|c| c.service == "db").unwrap().state.started = "later".into();
+    let changed = stack.changed_until(&later);
+    assert_eq!(changed.len(), 1);
+    let mut facts = Facts { stack, checks: vec![refused], changed, ..Facts::default() };
+    verdicts(&mut facts);
+    assert_eq!(facts.checks[0].verdict, Verdict::Inconclusive);
+    assert!(findings(&facts).is_empty());
+}
+
+/// A broker that was asked at one address and hands out another, at which somebody answers.
+fn kafka(seen: Seen, asked: IpAddr, host: &str, port: u16, at: IpAddr) -> Seen {
+    let answer = Observation { connected: Some(at), depth: Depth::Answered, ..Observation::default() };
+    let redirect = Redirect { name: "broker 1".into(), id: Some(1), host: host.into(), port, observation: answer };
+    let mut seen = connected(seen, asked);
+    let observation = seen.observation.as_mut().unwrap();
+    observation.redirects = vec![redirect];
+    observation.peer = Some(Peer::Kafka(KafkaPeer::default()));
+    seen
+}
+
+#[test]
+fn a_broker_alone_may_only_send_to_itself() {
+    let stack = shop();
+    let ask = || check(from(&stack, "app"), Protocol::Kafka, "db", 9092, YES);
+    assert_eq!(judged(stack.clone(), vec![kafka(ask(), address(4), "db", 9092, address(4))]), [Verdict::Pass]);
+    assert_eq!(judged(stack.clone(), vec![kafka(ask(), address(4), "web", 9092, address(3))]), [Verdict::Fail]);
+}
+
+#[test]
+fn the_host_is_sent_only_to_ports_that_the_stack_publishes() {
+    let mut stack = shop();
+    let db = stack.containers.iter_mut().find(|c| c.service == "db").unwrap();
+    db.ports = vec![port(9092, 19092, "127.0.0.1")];
+    let id = db.id.clone();
+    let ask = || {
+        let mut seen = check(Vantage::Host, Protocol::Kafka, "127.0.0.1", 19092, YES);
+        seen.check.published = Some(Published { container: id.clone(), service: "db".into(), container_port: 9092 });
+        seen
+    };
+    let here = IpAddr::from([127, 0, 0, 1]);
+    assert_eq!(judged(stack.clone(), vec![kafka(ask(), here, "localhost", 19092, here)]), [Verdict::Pass]);
+    assert_eq!(judged(stack.clone(), vec![kafka(ask(), here, "localhost", 9092, here)]), [Verdict::Fail]);
+}
+
+#[test]
+fn a_login_that_would_change_the_answer_is_not_tried_and_proves_nothing() {
+    let stack = shop();
+    let ask = |plugin: &str, settings: &[(&str, &str)]| {
+        let mut seen = check(from(&stack, "app"), Protocol::Mysql, "db", 3306, YES);
+        seen.check.settings = settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let mut seen = connected(seen, address(4));
+        let observation = seen.observation.as_mut().unwrap();
+        observation.depth = Depth::Answered;
+        observation.peer = Some(Peer::Mysql(MysqlPeer { plugin: Some(plugin.into()), ..MysqlPeer::default() }));
+        judged(stack.clone(), vec![seen])[0]
+    };
+    let plain = ("useSSL", "false");
+    assert_eq!(ask("caching_sha2_password", &[plain]), Verdict::Inconclusive);
+    assert_eq!(ask("caching_sha2_password", &[plain, ("allowPublicKeyRetrieval", "true")]), Verdict::Pass);
+    assert_eq!(ask("mysql_native_password", &[plain]), Verdict::Pass);
+    assert_eq!(ask("caching_sha2_password", &[]), Verdict::Pass);
+}
+
+#[test]
+fn what_differs_is_planned_apart() {
+    let mut stack = shop();
+    let environment =
+        |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect::<Vec<_>>();
+    let mut ids = |pairs: &[(&str, &str)]| {
+        stack.containers.iter_mut().find(|c| c.service == "app").unwrap().environment = environment(pairs);
+        let connections = crate::derive::environment::derive(&stack);
+        build(&stack, connections, &Narrow::default()).into_iter().map(|check| check.id).collect::<Vec<_>>()
+    };
+    let one = ids(&[("A_DB_URL", "mysql://u:p@db:3306/x"), ("B_DB_URL", "mysql://u:p@db/x")]);
+    assert_eq!(one, ["app -> db:3306/x"]);
+    let two = ids(&[("A_DB_URL", "mysql://u:p@db:3306/x"), ("B_DB_URL", "mysql://u:other@db/x")]);
+    assert_eq!(two, ["app -> db:3306/x", "app -> db:3306/x by B_DB_URL"]);
+    let protocols = ids(&[("A_URL", "http://db:7000"), ("B_URL", "redis://db:7000")]);
+    assert_eq!(protocols, ["app -> db:7000", "app -> redis://db:7000"]);
+}
