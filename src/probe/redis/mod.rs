@@ -34,7 +34,7 @@ pub async fn look(attempt: &mut Attempt, target: &Target, credentials: Option<&C
         .filter(|(_, password)| !password.expose_secret().is_empty());
     let locked = greet(attempt, &mut talk).await?;
     match account {
-        Some((user, password)) => log_in(attempt, &mut talk, user, password).await?,
+        Some((user, password)) => log_in(attempt, &mut talk, user, password, locked.is_some()).await?,
         None if locked.is_some() => {
             return Err(attempt
                 .fail(PhaseName::Login, Fault::new(FailureKind::AuthenticationRequired, locked.unwrap_or_default())));
@@ -83,12 +83,24 @@ async fn greet(attempt: &mut Attempt, talk: &mut Talk<'_>) -> Result<Option<Stri
     result
 }
 
-/// Logs in as the client does: `AUTH password` for the default user, `AUTH user password` for a named one.
-async fn log_in(attempt: &mut Attempt, talk: &mut Talk<'_>, user: &str, password: &SecretString) -> Result<(), Stop> {
+/// Logs in as the client does: `AUTH password` for the default user, `AUTH user password` for a named one. `locked` says
+/// that the server lets nobody in without.
+async fn log_in(
+    attempt: &mut Attempt,
+    talk: &mut Talk<'_>,
+    user: &str,
+    password: &SecretString,
+    locked: bool,
+) -> Result<(), Stop> {
     let needless = attempt
         .step(PhaseName::Login, async {
             match talk.ask(&auth(user, password)).await? {
                 Reply::Said(_) => Ok(None),
+                // The default user has no password and is switched off: other users are in the server's ACL.
+                Reply::Refused(words) if has_no_password(&words) && locked => Err(Fault::new(
+                    FailureKind::AuthenticationFailed,
+                    format!("the server wants a user's name with the password: {words}"),
+                )),
                 Reply::Refused(words) if has_no_password(&words) => Ok(Some(words)),
                 Reply::Refused(words) => Err(match kind(&words) {
                     // Whatever the server objects to in this command, the client does not get in.
@@ -105,6 +117,9 @@ async fn log_in(attempt: &mut Attempt, talk: &mut Talk<'_>, user: &str, password
         None => attempt.reached(Depth::LoggedIn),
         // Seen on Redis 7.0: `AUTH password` is refused so, `HELLO 3 AUTH default password` is welcome.
         Some(words) => {
+            if let Some(phase) = attempt.observation.phases.last_mut() {
+                phase.ok = false;
+            }
             attempt.observation.unlooked = Some(text::line(
                 &format!(
                     "the client has a password and the server has none: clients that send AUTH (Jedis, redis-py) are \

@@ -104,13 +104,31 @@ async fn words_before_the_close_are_heard() {
     assert_eq!(failure(&seen), Some(FailureKind::ProtectedMode));
 }
 
+/// What Redis says since 6.0 to a password where the default user needs none.
+const NEEDLESS: &str = "-ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?\r\n";
+
+#[tokio::test]
+async fn a_password_alone_is_refused_where_the_default_user_is_off() {
+    // As Redis 7.0.15 answers with `user default off nopass` and with `user default off >password`.
+    let wrong = "-WRONGPASS invalid username-password pair or user is disabled.\r\n";
+    for (words, says) in [(NEEDLESS, "wants a user's name"), (wrong, "user is disabled")] {
+        let steps = vec![hear(&["PING"]), say(NOAUTH), hear(&["AUTH", PASSWORD]), say(words), Hold];
+        let seen = look(Some(("", PASSWORD)), None, steps).await;
+        assert_eq!((failure(&seen), &seen.unlooked), (Some(FailureKind::AuthenticationFailed), &None));
+        assert!(detail(&seen).contains(says), "{}", detail(&seen));
+        assert_eq!(phases(&seen), [(PhaseName::Handshake, true), (PhaseName::Login, false)]);
+    }
+}
+
 #[tokio::test]
 async fn a_login_without_need_is_not_judged() {
-    let words = "-ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?\r\n";
-    let steps = vec![hear(&["PING"]), say(PONG), hear(&["AUTH", PASSWORD]), say(words), hear(&["INFO"]), info(), Hold];
+    let steps =
+        vec![hear(&["PING"]), say(PONG), hear(&["AUTH", PASSWORD]), say(NEEDLESS), hear(&["INFO"]), info(), Hold];
     let seen = look(Some(("", PASSWORD)), None, steps).await;
     assert_eq!((seen.depth, failure(&seen)), (Depth::Answered, None));
     assert!(seen.unlooked.as_deref().is_some_and(|why| why.contains("the server has none")), "{seen:?}");
+    // Nobody logged in.
+    assert_eq!(phases(&seen)[1], (PhaseName::Login, false));
 }
 
 #[tokio::test]
