@@ -30,11 +30,18 @@ pub(super) enum Step {
 
 /// Plays a script to one client, then closes. The task panics when the client does not say what it should.
 pub(super) async fn play(steps: Vec<Step>) -> (u16, JoinHandle<()>) {
+    play_all(vec![steps]).await
+}
+
+/// Plays a script to each connection, one after the other, and takes no more.
+pub(super) async fn play_all(scripts: Vec<Vec<Step>>) -> (u16, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let task = tokio::spawn(async move {
-        let (stream, _) = listener.accept().await.expect("a client");
-        perform(stream, steps).await;
+        for steps in scripts {
+            let (stream, _) = listener.accept().await.expect("a client");
+            perform(stream, steps).await;
+        }
     });
     (port, task)
 }

@@ -32,10 +32,21 @@ pub(super) struct Account<'a> {
 pub(super) enum Login {
     /// The server lets the account in.
     Accepted,
-    /// The server's refusal, and whether it had called the password right before.
-    Refused { error: ServerError, password_was_right: bool },
+    /// The server's refusal, and what it had said of the password before.
+    Refused { error: ServerError, password: Password },
     /// It could not be tried to the end, for this reason.
     Unspoken(String),
+}
+
+/// What the way to a refusal tells of the password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Password {
+    /// The server called it right.
+    Right,
+    /// The server did not hold its hash and took it whole; if it was right, the server holds the hash now.
+    Taken,
+    /// Nothing.
+    Untold,
 }
 
 /// How a password is proven.
@@ -81,7 +92,7 @@ pub(super) async fn log_in(wire: &mut Wire, greeting: Greeting, account: Account
     // A server whose default is another plugin asks for the account's own one afterwards.
     let mut plugin = offered.unwrap_or(Plugin::CachingSha2);
     let mut unspoken = None;
-    let mut password_was_right = false;
+    let mut password = Password::Untold;
     wire.write(&response(&greeting, plugin, account)).await?;
     let mut nonce = greeting.nonce;
     for _ in 0..ROUNDS {
@@ -90,7 +101,7 @@ pub(super) async fn log_in(wire: &mut Wire, greeting: Greeting, account: Account
             Some((0x00, _)) => return Ok(Login::Accepted),
             Some((0xff, _)) => {
                 let error = ServerError::parse(&packet).ok_or_else(|| garbled("sent an error that cannot be read"))?;
-                return Ok(unspoken.map_or(Login::Refused { error, password_was_right }, Login::Unspoken));
+                return Ok(unspoken.map_or(Login::Refused { error, password }, Login::Unspoken));
             }
             Some((0xfe, rest)) => {
                 // A switch without a name asks for the scramble of servers before 4.1.
@@ -109,9 +120,12 @@ pub(super) async fn log_in(wire: &mut Wire, greeting: Greeting, account: Account
                 wire.write(&answer).await?;
             }
             // What a plugin says before the server decides.
-            Some((0x01, [3])) if plugin == Plugin::CachingSha2 => password_was_right = true,
+            Some((0x01, [3])) if plugin == Plugin::CachingSha2 => password = Password::Right,
             // The server does not hold the password's hash yet and wants the password itself, under its key.
-            Some((0x01, [4])) if plugin == Plugin::CachingSha2 => wire.write(&[2]).await?,
+            Some((0x01, [4])) if plugin == Plugin::CachingSha2 => {
+                password = Password::Taken;
+                wire.write(&[2]).await?;
+            }
             Some((0x01, pem)) if plugin != Plugin::Native && pem.starts_with(b"-----BEGIN") => {
                 match key::encrypt(&masked(account.password, &nonce), pem) {
                     Some(cipher) => wire.write(&cipher).await?,

@@ -23,10 +23,11 @@ mod query;
 mod tests;
 
 use secrecy::ExposeSecret;
+use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 
 use self::greeting::Greeting;
-use self::login::{Account, Login, log_in};
+use self::login::{Account, Login, Password, log_in};
 use self::packet::{ServerError, Wire};
 use super::hide::hide;
 use super::{Attempt, Fault, Stop};
@@ -57,7 +58,7 @@ pub async fn look(attempt: &mut Attempt, target: &Target, credentials: Option<&C
     let greeting = greet(attempt, &mut wire).await?;
     let spared = attempt.options.spare_cache && greeting.plugin.as_deref() == Some("caching_sha2_password");
     match credentials.filter(|known| !known.user.is_empty() && !spared) {
-        Some(credentials) => client(attempt, &mut wire, greeting, target, credentials).await,
+        Some(credentials) => client(attempt, wire, greeting, target, credentials).await,
         None => leave(attempt, &mut wire, greeting).await,
     }
 }
@@ -155,7 +156,7 @@ async fn leave(attempt: &mut Attempt, wire: &mut Wire, greeting: Greeting) -> Re
 /// Logs in as the client does, and asks what a client asks first.
 async fn client(
     attempt: &mut Attempt,
-    wire: &mut Wire,
+    mut wire: Wire,
     greeting: Greeting,
     target: &Target,
     credentials: &Credentials,
@@ -166,7 +167,7 @@ async fn client(
         database: target.path.as_deref().filter(|name| !name.is_empty()),
     };
     let tls = greeting.offers(greeting::capability::SSL);
-    match attempt.step(PhaseName::Login, log_in(wire, greeting, account)).await? {
+    match attempt.step(PhaseName::Login, log_in(&mut wire, greeting, account)).await? {
         Login::Accepted => attempt.reached(Depth::LoggedIn),
         Login::Unspoken(reason) => {
             unlooked(attempt, &reason, credentials);
@@ -177,36 +178,76 @@ async fn client(
             unlooked(attempt, reason, credentials);
             return Ok(());
         }
-        Login::Refused { error, password_was_right: true } if tls && error.code == ACCESS_DENIED => {
-            let reason = format!(
-                "the password is right, yet the account is refused without TLS, and crosscheck logs in without it: {}",
-                error.text
-            );
-            unlooked(attempt, &reason, credentials);
-            return Ok(());
+        Login::Refused { error, password } if tls && error.code == ACCESS_DENIED => {
+            drop(wire);
+            return denied(attempt, target, account, password, (&error, credentials)).await;
         }
         Login::Refused { error, .. } => {
-            if tls && error.code == ACCESS_DENIED {
-                attempt.observation.notes.push(
-                    "the login was tried without TLS, which the server offers; an account that requires it is refused \
-                     in the same words"
-                        .into(),
-                );
-            }
             return Err(refused(attempt, PhaseName::Login, &error, Some(credentials)));
         }
     }
-    if let Err(error) = attempt.step(PhaseName::Request, query::select_one(wire)).await? {
-        query::quit(wire).await;
+    if let Err(error) = attempt.step(PhaseName::Request, query::select_one(&mut wire)).await? {
+        query::quit(&mut wire).await;
         return Err(refused(attempt, PhaseName::Request, &error, Some(credentials)));
     }
-    let found = timeout_at(attempt.deadline, headroom(wire)).await.ok().flatten();
+    let found = timeout_at(attempt.deadline, headroom(&mut wire)).await.ok().flatten();
     match (&mut attempt.observation.peer, found) {
         (Some(Peer::Mysql(peer)), Some(found)) => peer.connections = Some(found),
         _ => attempt.observation.notes.push("the server did not say how many of its connections are in use".into()),
     }
-    query::quit(wire).await;
+    query::quit(&mut wire).await;
     Ok(())
+}
+
+/// The account was refused without TLS, by a server that offers it: for its password, or because it may come with TLS
+/// only. Both are said in the same words.
+async fn denied(
+    attempt: &mut Attempt,
+    target: &Target,
+    account: Account<'_>,
+    password: Password,
+    (error, credentials): (&ServerError, &Credentials),
+) -> Result<(), Stop> {
+    let password = match password {
+        // A password that was right and taken whole is held as a hash from now on, and is called right next time.
+        Password::Taken => timeout_at(attempt.deadline, ask_again(attempt, target, account))
+            .await
+            .ok()
+            .flatten()
+            .unwrap_or(Password::Untold),
+        known => known,
+    };
+    if password == Password::Right {
+        let reason = format!(
+            "the password is right, yet the account is refused without TLS, and crosscheck logs in without it: {}",
+            error.text
+        );
+        unlooked(attempt, &reason, credentials);
+        return Ok(());
+    }
+    if password == Password::Untold {
+        attempt.observation.notes.push(
+            "the login was tried without TLS, which the server offers; an account that requires it is refused in the \
+             same words"
+                .into(),
+        );
+    }
+    Err(refused(attempt, PhaseName::Login, error, Some(credentials)))
+}
+
+/// What a second login on a connection of its own tells of the password, where it is refused as well.
+async fn ask_again(attempt: &Attempt, target: &Target, account: Account<'_>) -> Option<Password> {
+    let stream = TcpStream::connect((attempt.observation.connected?, target.port)).await.ok()?;
+    let mut wire = Wire::new(stream);
+    let greeting = hear(&mut wire).await.ok()?.ok()?;
+    match log_in(&mut wire, greeting, account).await.ok()? {
+        Login::Refused { error, password } if error.code == ACCESS_DENIED => Some(password),
+        Login::Accepted => {
+            query::quit(&mut wire).await;
+            None
+        }
+        _ => None,
+    }
 }
 
 /// The limit of connections and how many are in use, our own among them.

@@ -141,9 +141,10 @@ impl ServerError {
             1226 if self.text.contains("connections") => FailureKind::TooManyConnections,
             1129 => FailureKind::HostBlocked,
             1130 => FailureKind::HostNotAllowed,
-            1049 => FailureKind::UnknownDatabase,
-            // Denied for a database; expired; locked (MySQL, MySQL after failed attempts, MariaDB).
-            1044 | 1862 | 3118 | 3955 | 4151 => FailureKind::AuthenticationFailed,
+            // There is none of this name; none for this account, whose password was right.
+            1049 | 1044 => FailureKind::UnknownDatabase,
+            // Expired; locked (MySQL, MySQL after failed attempts, MariaDB).
+            1862 | 3118 | 3955 | 4151 => FailureKind::AuthenticationFailed,
             _ if self.state == "28000" => FailureKind::AuthenticationFailed,
             _ => FailureKind::ServerRefuses,
         }
