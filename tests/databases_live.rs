@@ -97,12 +97,22 @@ async fn judged_as_by_its_client(server: Server, product: &str) {
     for (user, password, database, kind, code) in [
         ("app", "right", "shop", None, 0),
         ("app", "wrong", "shop", Some(FailureKind::AuthenticationFailed), 1045),
-        ("app", "right", "nowhere", Some(FailureKind::AuthenticationFailed), 1044),
+        ("app", "right", "nowhere", Some(FailureKind::UnknownDatabase), 1044),
         ("root", "root", "nowhere", Some(FailureKind::UnknownDatabase), 1049),
     ] {
         let seen = server.look(Protocol::Mysql, Some(database), Some((user, password))).await;
         assert_eq!(failure(&seen), kind, "{user} {database}: {seen:?}");
         assert_eq!(reference(&server.address, user, password, database).await, code, "{user} {database}");
+    }
+    let sql = "CREATE USER coded@'%' IDENTIFIED BY 'right' REQUIRE SSL";
+    let client = if product == "MySQL" { "mysql" } else { "mariadb" };
+    docker(&["exec", &server.id, client, "-uroot", "-proot", "-e", sql]);
+    for (password, right) in [("wrong", false), ("right", true), ("right", true), ("wrong", false)] {
+        let seen = server.look(Protocol::Mysql, None, Some(("coded", password))).await;
+        assert_eq!(reference(&server.address, "coded", password, "").await, 1045);
+        // MariaDB's accounts have no plugin that tells, and here it does not offer TLS.
+        let kind = (product != "MySQL" || !right).then_some(FailureKind::AuthenticationFailed);
+        assert_eq!((failure(&seen), seen.unlooked.is_some()), (kind, kind.is_none()), "{password}: {seen:?}");
     }
     // Many more looks than the five errors that block an address.
     for _ in 0..130 {
@@ -148,4 +158,22 @@ async fn redis_is_looked_at_as_its_client_does() {
     let protect = ["redis-cli", "-a", "right", "CONFIG", "SET", "requirepass", "", "protected-mode", "yes"];
     docker(&[&["exec", &server.id], &protect[..]].concat());
     assert_eq!(failure(&server.look(Protocol::Redis, None, None).await), Some(FailureKind::ProtectedMode));
+}
+
+#[tokio::test]
+async fn a_password_without_its_users_name_is_refused_by_an_acl() {
+    if !live() {
+        return;
+    }
+    for default in ["nopass", ">right"] {
+        let server = Server::start("redis:7", &[], &["--user", "default", "off", default]);
+        let seen = loop {
+            let seen = server.look(Protocol::Redis, None, Some(("", "right"))).await;
+            if failure(&seen) != Some(FailureKind::Refused) {
+                break seen;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        };
+        assert_eq!(failure(&seen), Some(FailureKind::AuthenticationFailed), "{default}: {seen:?}");
+    }
 }
