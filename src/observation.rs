@@ -75,6 +75,8 @@ pub enum PhaseName {
     Login,
     /// The first question that a client asks.
     Request,
+    /// A record of our own, there and back.
+    RoundTrip,
 }
 
 /// How far an attempt came.
@@ -146,7 +148,7 @@ pub enum FailureKind {
     ProtectedMode,
     /// All connections of the server are in use.
     TooManyConnections,
-    /// The named database does not exist.
+    /// The named database does not exist, or not for this account.
     UnknownDatabase,
     /// The server accepts no one from this address.
     HostNotAllowed,

@@ -234,6 +234,7 @@ impl Failed<'_> {
             PhaseName::Handshake => "handshake",
             PhaseName::Login => "login",
             PhaseName::Request => "request",
+            PhaseName::RoundTrip => "round trip",
         };
         let to = match self.redirect {
             Some(redirect) => format!("{} sends it to {}{resolved}", check.target.address(), redirect.address()),

@@ -16,6 +16,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::read_back::await_record;
+use super::under_way::{Ticket, UnderWay};
 use crate::observation::{Depth, FailureKind, Phase, PhaseName};
 use crate::probe::{Attempt, Fault, Options, Stop};
 use crate::target::{Protocol, Target};
@@ -31,11 +32,14 @@ const ENOUGH: Duration = Duration::from_secs(10);
 /// How long to wait between two looks at whether the topic is gone.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// What is said of a round trip that the end of the run cut short.
+const INTERRUPTED: &str = "the run ended before the round trip";
+
 /// Produces a record to a topic of our own, reads it back and deletes the topic.
 ///
 /// A healthy broker takes less than a second for all of it; the caller should leave ten before the attempt's deadline.
 /// With less, what is left is used: two thirds for the round trip, the rest for deleting the topic. The work goes on
-/// to its end in a thread of its own, so that a caller that stops waiting leaves no topic behind either.
+/// to its end in a thread of its own, so that a caller that stops waiting leaves no topic behind either; [`super::finish`] waits for that.
 ///
 /// Where the broker does not let us create a topic, or less than ten seconds were not enough, the observation is
 /// `unlooked`. A topic that could not be deleted is named in its notes.
@@ -43,6 +47,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// # Errors
 /// [`Stop`] with a failure of the kind `RoundTrip`, in librdkafka's words.
 pub async fn run(attempt: &mut Attempt, target: &Target) -> Result<(), Stop> {
+    let Some(ticket) = UnderWay::here().enter() else {
+        attempt.observation.unlooked = Some(INTERRUPTED.into());
+        return Ok(());
+    };
     let started = Instant::now();
     let left = attempt.deadline.saturating_duration_since(started);
     let work = RoundTrip {
@@ -52,13 +60,14 @@ pub async fn run(attempt: &mut Attempt, target: &Target) -> Result<(), Stop> {
         work_until: started + left * 2 / 3,
         delete_until: attempt.deadline,
         options: attempt.options,
+        ticket,
     };
     let runtime = tokio::runtime::Handle::current();
     let done = tokio::task::spawn_blocking(move || runtime.block_on(work.run())).await;
     let (result, late, note) =
         done.unwrap_or_else(|_| (Err(Trouble::Unlooked("the round trip ended unexpectedly".into())), false, None));
     let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    attempt.observation.phases.push(Phase { name: PhaseName::Request, micros, ok: result.is_ok() });
+    attempt.observation.phases.push(Phase { name: PhaseName::RoundTrip, micros, ok: result.is_ok() });
     attempt.observation.notes.extend(note);
     match result {
         Ok(()) => {
@@ -69,7 +78,9 @@ pub async fn run(attempt: &mut Attempt, target: &Target) -> Result<(), Stop> {
             attempt.observation.unlooked = Some(format!("the round trip had only {}: {words}", text::millis(left)));
             Ok(())
         }
-        Err(Trouble::Failed(words)) => Err(attempt.fail(PhaseName::Request, Fault::new(FailureKind::RoundTrip, words))),
+        Err(Trouble::Failed(words)) => {
+            Err(attempt.fail(PhaseName::RoundTrip, Fault::new(FailureKind::RoundTrip, words)))
+        }
         Err(Trouble::Unlooked(why)) => {
             attempt.observation.unlooked = Some(why);
             Ok(())
@@ -96,6 +107,8 @@ struct RoundTrip {
     work_until: Instant,
     delete_until: Instant,
     options: Options,
+    /// What the end of this process waits for.
+    ticket: Ticket,
 }
 
 impl RoundTrip {
@@ -106,12 +119,18 @@ impl RoundTrip {
             Ok(admin) => admin,
             Err(error) => return (Err(Trouble::Unlooked(format!("no client could be made: {error}"))), false, None),
         };
+        if self.ticket.until().is_some() {
+            return (Err(Trouble::Unlooked(INTERRUPTED.into())), false, None);
+        }
         let created = self.create(&admin).await;
         let result = match created {
             // Nothing was created for certain: nothing to delete.
             Err((trouble, false)) => return (Err(trouble), false, None),
             Err((trouble, true)) => Err(trouble),
-            Ok(()) => self.produce_and_read().await,
+            Ok(()) => tokio::select! {
+                result = self.produce_and_read() => result,
+                _ = self.ticket.told() => Err(Trouble::Unlooked(INTERRUPTED.into())),
+            },
         };
         // librdkafka gives a record up a little before the time is over.
         let late = Instant::now() + ENOUGH / 10 >= self.work_until;
@@ -149,7 +168,16 @@ impl RoundTrip {
             .set("compression.type", "uncompressed");
         let options = Self::options(self.work_until);
         let failed = |words: String| Trouble::Failed(format!("creating a topic: {words}"));
-        match timeout_at(self.work_until, admin.create_topics([&topic], &options)).await {
+        // A topic that is being created cannot be deleted yet, so the answer is waited for at the end too.
+        let end = async {
+            let until = self.ticket.told().await;
+            sleep_until(Instant::now() + until.saturating_duration_since(Instant::now()) / 2).await;
+        };
+        let answer = tokio::select! {
+            answer = timeout_at(self.work_until, admin.create_topics([&topic], &options)) => answer,
+            () = end => return Err((Trouble::Unlooked(INTERRUPTED.into()), true)),
+        };
+        match answer {
             Err(_) => Err((failed("no answer in time".into()), true)),
             Ok(Err(error)) => Err((failed(words(&error)), true)),
             Ok(Ok(results)) => match results.into_iter().next() {
@@ -207,8 +235,9 @@ impl RoundTrip {
 
     /// Deletes the topic and waits until the cluster lists it no more.
     async fn delete(&self, admin: &AdminClient<Quiet>) -> Result<(), String> {
-        let options = Self::options(self.delete_until);
-        let results = timeout_at(self.delete_until, admin.delete_topics(&[&self.topic], &options)).await;
+        let until = self.ticket.until().map_or(self.delete_until, |until| until.min(self.delete_until));
+        let options = Self::options(until);
+        let results = timeout_at(until, admin.delete_topics(&[&self.topic], &options)).await;
         match results.map_err(|_| "no answer in time")?.map_err(|error| words(&error))?.into_iter().next() {
             Some(Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition))) => {}
             Some(Err((_, code))) => return Err(code.to_string()),
@@ -216,13 +245,13 @@ impl RoundTrip {
         }
         // All topics are asked for: asking for ours by name could create it again.
         loop {
-            let found = admin.inner().fetch_metadata(None, time_left(self.delete_until));
+            let found = admin.inner().fetch_metadata(None, time_left(until));
             match found {
                 Ok(metadata) if metadata.topics().iter().all(|it| it.name() != self.topic) => return Ok(()),
                 Ok(_) => {}
                 Err(error) => return Err(format!("it may be listed still: {}", words(&error))),
             }
-            if Instant::now() + PAUSE >= self.delete_until {
+            if Instant::now() + PAUSE >= until {
                 return Err("it is listed still".into());
             }
             sleep_until(Instant::now() + PAUSE).await;

@@ -96,7 +96,8 @@ struct Teller<'a> {
 impl Teller<'_> {
     /// The steps of one attempt at `host`; what ended it gets the mark `ended`.
     fn phases(&self, host: &str, observation: &Observation, ended: Verdict) -> Vec<Step> {
-        let answer = observation.phases.iter().rposition(|phase| phase.ok && phase.name >= PhaseName::Handshake);
+        let answers = PhaseName::Handshake..=PhaseName::Request;
+        let answer = observation.phases.iter().rposition(|phase| phase.ok && answers.contains(&phase.name));
         let mut peer = observation.peer.as_ref().map(summary);
         let mut failure = observation.failure.as_ref();
         let mut steps = Vec::new();
@@ -256,6 +257,7 @@ impl Teller<'_> {
             PhaseName::Login => "login",
             PhaseName::Request if self.kafka => "metadata",
             PhaseName::Request => "request",
+            PhaseName::RoundTrip => "round trip",
         }
     }
 }
