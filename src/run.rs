@@ -1,7 +1,7 @@
 //! The way through: read the stack, derive connections, plan checks, observe, judge, report.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::CommandFactory;
@@ -15,11 +15,15 @@ use crate::observe::{How, Sighting, observe, survey};
 use crate::output::Output;
 use crate::plan::build::{Narrow, build};
 use crate::plan::{Check, OriginKind, Vantage};
+use crate::probe::kafka;
 use crate::report::{Report, build as assemble};
 use crate::rule::{Facts, Seen, Verdict};
 use crate::stack::{Stack, connect, project, read};
 use crate::vantage::Ways;
 use crate::{explain, judge, record, text, vantage};
+
+/// How long probes have to delete the topics of their round trips: a little longer than they take at most.
+const GRACE: Duration = kafka::LAST_CHANCE.saturating_add(Duration::from_millis(300));
 
 /// Runs a command and gives its exit code.
 ///
@@ -139,7 +143,10 @@ async fn look(
     let mut report = assemble::frame(command, &stack);
     let executable = std::env::current_exe().context("the path of this executable cannot be found")?;
     let docker = connection.docker.clone();
-    let ways = Ways::new(Some(docker.clone()), &stack, shared.via, executable).await?;
+    let mut ways = Ways::new(Some(docker.clone()), &stack, shared.via, executable).await?;
+    if shared.round_trip {
+        ways = ways.with_grace(GRACE);
+    }
     let seen = plan.checks.into_iter().map(Seen::of).collect();
     let mut facts = Facts { stack, checks: seen, about: plan.about, ..Facts::default() };
     output.begin(&report, &facts)?;
@@ -149,7 +156,7 @@ async fn look(
         () = interrupt.wait() => true,
     };
     let swept = async {
-        ways.close().await;
+        tokio::join!(ways.close(), kafka::finish());
         vantage::sweep(&docker).await
     };
     // A second Ctrl-C does not wait: our containers end with their stdin.

@@ -35,21 +35,26 @@ struct Stack {
 impl Stack {
     /// The stack, or nothing where live tests are not asked for.
     fn up(name: &str) -> Option<Self> {
+        let stack = Self::of(name, COMPOSE)?;
+        // The first run makes the probe image, so that the others are all alike; it also waits for the servers.
+        eventually(Duration::from_secs(60), "the stack does not come up", || {
+            stack.run("sidecar", "200ms").status.code() == Some(1)
+        });
+        Some(stack)
+    }
+
+    /// The same of another file, as soon as its containers run.
+    fn of(name: &str, compose: &str) -> Option<Self> {
         if std::env::var_os("CROSSCHECK_LIVE").is_none() {
             eprintln!("left out: set CROSSCHECK_LIVE=1 to run it on a Docker engine");
             return None;
         }
         let engine = ENGINE.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("compose.yaml"), COMPOSE).unwrap();
+        std::fs::write(folder.path().join("compose.yaml"), compose).unwrap();
         let stack = Self { folder, project: format!("cc-test-{name}-{}", std::process::id()), _engine: engine };
         let up = stack.compose(&["up", "-d"]);
         assert!(up.status.success(), "{}", String::from_utf8_lossy(&up.stderr));
-        // The first run makes the probe image, so that the others are all alike; it also waits for the servers.
-        let started = Instant::now();
-        while stack.run("sidecar", "200ms").status.code() != Some(1) {
-            assert!(started.elapsed() < Duration::from_secs(60), "the stack does not come up");
-        }
         Some(stack)
     }
 
@@ -147,6 +152,78 @@ fn five_seconds_after_a_kill_nothing_of_ours_runs() {
         }
     }
     // What was made and never started is swept when it has expired; here it must not wait so long.
+    for id in ours(true) {
+        Command::new("docker").args(["rm", "-f", &id]).output().unwrap();
+    }
+}
+
+/// A broker with a client beside it; the port is of the host.
+const BROKER: &str = r#"
+services:
+  broker:
+    image: ${FIXTURE_REGISTRY:-crosscheck.test}/apache/kafka:4.1.0
+    pull_policy: ${FIXTURE_PULL:-never}
+    environment:
+      KAFKA_NODE_ID: 1
+      KAFKA_PROCESS_ROLES: broker,controller
+      KAFKA_CONTROLLER_QUORUM_VOTERS: 1@localhost:9093
+      KAFKA_CONTROLLER_LISTENER_NAMES: CONTROLLER
+      KAFKA_HEAP_OPTS: -Xmx256m
+      KAFKA_LISTENERS: INSIDE://:29092,OUTSIDE://:9092,CONTROLLER://:9093
+      KAFKA_ADVERTISED_LISTENERS: INSIDE://broker:29092,OUTSIDE://localhost:PORT
+      KAFKA_INTER_BROKER_LISTENER_NAME: INSIDE
+      KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: INSIDE:PLAINTEXT,OUTSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT
+    ports: ["127.0.0.1:PORT:9092"]
+  client:
+    image: ${FIXTURE_REGISTRY:-crosscheck.test}/library/debian:bookworm-slim
+    pull_policy: ${FIXTURE_PULL:-never}
+    init: true
+    command: [sleep, infinity]
+    environment: { KAFKA_BOOTSTRAP_SERVERS: "broker:29092" }
+"#;
+
+/// Our topics in the broker, which is not asked through what is tested here.
+fn topics(stack: &Stack) -> Vec<String> {
+    let list = "/opt/kafka/bin/kafka-topics.sh --bootstrap-server localhost:29092 --list";
+    let listed = stack.compose(&["exec", "-T", "broker", "sh", "-c", list]);
+    assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    listed.lines().filter(|topic| topic.contains("crosscheck")).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_round_trip_leaves_no_topic_however_it_ends() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let Some(stack) = Stack::of("topics", &BROKER.replace("PORT", &port.to_string())) else { return };
+    let run = |via: &str, from: &str| {
+        let mut command = stack.command(via, "2s");
+        command.args(["--round-trip", "--from", from]);
+        command
+    };
+    eventually(Duration::from_secs(90), "the broker does not come up", || {
+        run("sidecar", "client").output().unwrap().status.code() == Some(0)
+    });
+    let mut cut_short = 0;
+    for (via, from) in [("netns", "client"), ("netns", "host"), ("sidecar", "client")] {
+        let started = Instant::now();
+        assert_eq!(run(via, from).output().unwrap().status.code(), Some(0), "{via} from {from}");
+        let whole = started.elapsed();
+        for signal in ["-INT", "-KILL"] {
+            // A round trip is the greater part of a run, and its end.
+            for part in [2, 3, 4, 5] {
+                let mut child = run(via, from).spawn().unwrap();
+                std::thread::sleep(whole * part / 6);
+                Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+                let signalled = Instant::now();
+                cut_short += usize::from(child.wait().unwrap().code() != Some(0));
+                assert!(signalled.elapsed() < Duration::from_secs(5), "{signal} {via}: {:?}", signalled.elapsed());
+                let left = Duration::from_secs(5).saturating_sub(signalled.elapsed());
+                eventually(left, "something of ours still runs", || ours(false).is_empty() && probes() == 0);
+            }
+            assert_eq!(topics(&stack), [""; 0], "{signal} {via} from {from}");
+        }
+    }
+    assert!(cut_short > 6, "only {cut_short} runs were cut short");
     for id in ours(true) {
         Command::new("docker").args(["rm", "-f", &id]).output().unwrap();
     }

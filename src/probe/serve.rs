@@ -12,8 +12,8 @@ use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, LocalSet};
 
-use super::sockets;
 use super::wire::{Line, Order, Reply, VERSION, read_line};
+use super::{kafka, sockets};
 use crate::observation::{Fact, Observation};
 
 /// What is said of a look that panicked.
@@ -28,14 +28,19 @@ pub fn run() -> io::Result<()> {
     // One thread is enough for waiting on many sockets, and keeps what a sidecar needs small. Calls into the system's
     // resolver block one thread each; the limit stays below a sidecar's limit of processes.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(24).build()?;
-    let result = runtime.block_on(async { serve(input()?, output()?).await });
+    let result = runtime.block_on(async {
+        let result = serve(input()?, output()?).await;
+        kafka::finish().await;
+        result
+    });
     // Looks that are still under way may block in a library of theirs: nobody waits for them any more.
     runtime.shutdown_background();
     result
 }
 
 /// Ends the process when its stdin has no writer left or its parent is gone, whatever the runtime is doing: the
-/// runtime notices too, but a look that blocks it must not keep the process alive.
+/// runtime notices too, but a look that blocks it must not keep the process alive. Only round trips that have made a
+/// topic get a short time to delete it.
 fn end_with_parent() -> io::Result<()> {
     let parent = nix::unistd::getppid();
     let watch = move || {
@@ -45,6 +50,7 @@ fn end_with_parent() -> io::Result<()> {
             let polled = nix::poll::poll(&mut hangup, PollTimeout::from(1000_u16));
             let ended = matches!(polled, Ok(1..)) && hangup[0].any() == Some(true);
             if ended || nix::unistd::getppid() != parent {
+                kafka::finish_blocking();
                 std::process::exit(0);
             }
             if polled.is_err() {

@@ -88,6 +88,8 @@ pub struct Ways {
     enterable: Mutex<BTreeSet<String>>,
     children: Children,
     sidecars: Option<Arc<Sidecars>>,
+    /// How long probes may take to end by themselves; zero where they have nothing to put away.
+    grace: Duration,
 }
 
 impl Ways {
@@ -124,7 +126,24 @@ impl Ways {
         let sidecars = docker
             .clone()
             .map(|docker| Sidecars::new(docker, run.clone(), executable.clone(), architecture, LONGEST_RUN));
-        Ok(Self { docker, via, run, executable, enterable: Mutex::new(enterable), children: Children::new(), sidecars })
+        Ok(Self {
+            docker,
+            via,
+            run,
+            executable,
+            enterable: Mutex::new(enterable),
+            children: Children::new(),
+            sidecars,
+            grace: Duration::ZERO,
+        })
+    }
+
+    /// Gives probes this long to put away what they made on the servers that they looked at.
+    ///
+    /// The host is then looked at from a child too: it outlives this process for that time, however this one ends.
+    #[must_use]
+    pub fn with_grace(self, grace: Duration) -> Self {
+        Self { grace, ..self }
     }
 
     /// The name of this run, which is the value of the label [`LABEL`] of what it makes.
@@ -154,7 +173,11 @@ impl Ways {
     pub async fn open(&self, vantage: &Vantage, stack: &Stack) -> Result<Session, CannotLook> {
         let cannot = |reason: String| CannotLook(format!("cannot look from {vantage}: {reason}"));
         let id = match vantage {
-            Vantage::Host => return Ok(Session::here()),
+            Vantage::Host if self.grace.is_zero() => return Ok(Session::here()),
+            Vantage::Host => {
+                let remote = self.children.open_here(&self.executable).await;
+                return Ok(remote.map_or_else(|_| Session::here(), |remote| Session::there(remote, "host")));
+            }
             Vantage::Network { id, .. } => {
                 let remote = self.beside(id.clone()).await.map_err(cannot)?;
                 return Ok(Session::there(remote, "sidecar"));
@@ -182,13 +205,15 @@ impl Ways {
     }
 
     /// Removes everything that this run made, and waits until it is gone. May be called at any time, and again.
+    ///
+    /// Probes whose sessions are over end by themselves where grace was given; the others are ended.
     pub async fn close(&self) {
         let sidecars = async {
             if let Some(sidecars) = &self.sidecars {
-                sidecars.close().await;
+                sidecars.close(self.grace).await;
             }
         };
-        tokio::join!(self.children.close(), sidecars);
+        tokio::join!(self.children.close(self.grace), sidecars);
     }
 
     async fn beside(&self, network: String) -> Result<Remote, String> {

@@ -1,4 +1,5 @@
-//! The way through namespaces: a child process of ours for each container, on the engine's own machine.
+//! Child processes of ours: one for each container whose namespaces are entered, on the engine's own machine, and one
+//! for the host where the looks must outlive this process.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -35,7 +36,19 @@ impl Children {
     /// # Errors
     /// Why it could not be started, or what stopped it from entering.
     pub async fn open(&self, executable: &Path, enter: &Enter) -> Result<Remote, String> {
-        let mut child = command(executable, enter)
+        self.start(executable, enclosed(executable, enter)).await
+    }
+
+    /// Starts a child that stays where this process is, and greets it.
+    ///
+    /// # Errors
+    /// Why it could not be started or is of no use.
+    pub async fn open_here(&self, executable: &Path) -> Result<Remote, String> {
+        self.start(executable, command(executable)).await
+    }
+
+    async fn start(&self, executable: &Path, mut command: Command) -> Result<Remote, String> {
+        let mut child = command
             .spawn()
             .map_err(|error| format!("cannot start {}: {}", executable.display(), text::io_error(&error)))?;
         let (Some(input), Some(output), Some(errors)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
@@ -47,10 +60,11 @@ impl Children {
         Remote::greet(streams, PATIENCE).await
     }
 
-    /// Ends every child, and waits until they are gone.
-    pub async fn close(&self) {
-        self.over.send_replace(true);
+    /// Waits for the end of every child, ends those that are left after `grace`, and waits until they are gone.
+    pub async fn close(&self, grace: Duration) {
         let mut keepers = std::mem::take(&mut *self.keepers.lock().unwrap_or_else(PoisonError::into_inner));
+        let _ = timeout(grace, async { while keepers.join_next().await.is_some() {} }).await;
+        self.over.send_replace(true);
         let _ = timeout(Duration::from_secs(2), async { while keepers.join_next().await.is_some() {} }).await;
     }
 }
@@ -65,16 +79,22 @@ async fn keep(mut child: Child, mut over: watch::Receiver<bool>) {
     }
 }
 
-fn command(executable: &Path, enter: &Enter) -> Command {
-    let mut command = Command::new(executable);
+fn enclosed(executable: &Path, enter: &Enter) -> Command {
+    let mut command = command(executable);
     command
-        .arg("probe")
         .args(["--pid", &enter.pid.to_string(), "--container", &enter.container])
         .args([Path::new("--resolv-conf"), &enter.resolv_conf, Path::new("--hosts"), &enter.hosts])
         // Nothing that the user's shell says of proxies or resolvers holds inside the container.
         .env_clear()
         .envs(std::env::var_os("LD_LIBRARY_PATH").map(|path| ("LD_LIBRARY_PATH", path)))
-        .current_dir("/")
+        .current_dir("/");
+    command
+}
+
+fn command(executable: &Path) -> Command {
+    let mut command = Command::new(executable);
+    command
+        .arg("probe")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

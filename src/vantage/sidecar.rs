@@ -9,7 +9,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bollard::Docker;
 use bollard::container::{AttachContainerResults, LogOutput};
 use bollard::errors::Error;
-use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig};
+use bollard::models::{
+    ContainerCreateBody, ContainerSummary, ContainerSummaryStateEnum, HostConfig, HostConfigLogConfig,
+};
 use bollard::query_parameters::{
     AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, ListContainersOptionsBuilder,
     RemoveContainerOptionsBuilder,
@@ -34,6 +36,9 @@ const IMPORT: Duration = Duration::from_secs(300);
 
 /// How long the removal of everything may take.
 const REMOVAL: Duration = Duration::from_secs(15);
+
+/// How long to wait before asking again whether sidecars have ended.
+const BREATH: Duration = Duration::from_millis(40);
 
 /// What a probe may use, in bytes.
 const MEMORY: i64 = 128 << 20;
@@ -145,19 +150,22 @@ impl Sidecars {
         let _ = in_time(self.docker.remove_container(id, Some(options))).await;
     }
 
-    /// Removes every container of this run, and looks until the engine knows none.
-    pub async fn close(&self) {
+    /// Removes every container of this run, and looks until the engine knows none. Those that run have `grace` to end
+    /// by themselves.
+    pub async fn close(&self, grace: Duration) {
         self.over.store(true, Ordering::Release);
         let _none_is_made = timeout(REMOVAL, self.making.write()).await;
         if self.number.load(Ordering::Acquire) == 1 {
             return;
         }
-        let until = Instant::now() + REMOVAL;
+        let patient = Instant::now() + grace;
+        let until = patient + REMOVAL;
         let filters = HashMap::from([("label", vec![format!("{LABEL}={}", self.run)])]);
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
         while Instant::now() < until {
             match in_time(self.docker.list_containers(Some(options.clone()))).await {
                 Ok(left) if left.is_empty() => return,
+                Ok(left) if Instant::now() < patient && left.iter().any(runs) => sleep(BREATH).await,
                 Ok(left) => {
                     join_all(left.iter().filter_map(|one| one.id.as_deref()).map(|id| self.remove(id))).await;
                 }
@@ -171,6 +179,10 @@ impl Sidecars {
 /// Gives a request to the engine a limit of its own, shorter than the client's.
 async fn in_time<T>(request: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     timeout(PATIENCE, request).await.unwrap_or(Err(Error::RequestTimeoutError))
+}
+
+fn runs(container: &ContainerSummary) -> bool {
+    container.state == Some(ContainerSummaryStateEnum::RUNNING)
 }
 
 /// Seconds since 1970.

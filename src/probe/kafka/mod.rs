@@ -14,6 +14,7 @@ mod round_trip;
 mod session;
 #[cfg(test)]
 mod tests;
+mod under_way;
 
 use std::net::SocketAddr;
 
@@ -21,6 +22,7 @@ use kafka_protocol::messages::ApiKey;
 
 use self::codec::Metadata;
 use self::session::Session;
+pub use self::under_way::{LAST_CHANCE, finish, finish_blocking};
 use super::{Attempt, Fault, Stop};
 use crate::observation::{Depth, FailureKind, KafkaPeer, Peer, PhaseName};
 use crate::target::Target;
