@@ -4,7 +4,8 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::rule::Facts;
+use crate::rule::{Facts, kafka_listeners};
+use crate::stack::Container;
 use crate::text;
 
 /// Writes the facts as JSON.
@@ -13,16 +14,68 @@ use crate::text;
 /// When the file cannot be written.
 pub fn write(file: &Path, facts: &Facts) -> anyhow::Result<()> {
     let mut facts = facts.clone();
-    for container in &mut facts.stack.containers {
-        for (name, value) in &mut container.environment {
-            *value = if text::is_secret_name(name) { "***".into() } else { text::redact(value) };
-        }
-        container.command = text::redact_arguments(&container.command);
-        container.state.error = text::redact(&container.state.error);
-        if let Some(health) = &mut container.health {
-            health.output = text::redact(&health.output);
-        }
-    }
+    facts.stack.containers.iter_mut().for_each(without_secrets);
     let json = serde_json::to_string_pretty(&facts).context("the facts cannot be written as JSON")?;
     std::fs::write(file, json + "\n").with_context(|| format!("{} cannot be written", file.display()))
+}
+
+/// Keeps, of what a container was given, what rules read: whatever else stands there may be a secret, whatever its name.
+fn without_secrets(container: &mut Container) {
+    container.environment.retain(|(name, _)| kafka_listeners::VARIABLES_READ.contains(&name.as_str()));
+    for (_, value) in &mut container.environment {
+        *value = text::redact(value);
+    }
+    container.command = kafka_listeners::flags(container);
+    for argument in &mut container.command {
+        *argument = text::redact(argument);
+    }
+    container.state.error = text::redact(&container.state.error);
+    if let Some(health) = &mut container.health {
+        health.output.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stack::{Health, Stack, State};
+
+    #[test]
+    fn only_what_rules_read_is_written() {
+        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+        let environment = [
+            ("KAFKA_LISTENERS", "A://:9092"),
+            ("KAFKA_CFG_ADVERTISED_LISTENERS", "A://localhost:9092"),
+            ("KAFKA_OPTS", "-Dx=SEKRET"),
+            ("TITLE", "SEKRET"),
+            ("DB_URL", "mysql://db/x?any=SEKRET"),
+        ];
+        let container = Container {
+            environment: environment.map(|(name, value)| (name.into(), value.into())).into(),
+            command: words(&[
+                "redpanda start --kafka-addr in://0.0.0.0:9092 --token SEKRET",
+                "--advertise-kafka-addr=in://redpanda:9092",
+                "--advertise-kafka-addr-note=SEKRET",
+                "SEKRET",
+            ]),
+            state: State { error: "cannot start: password=SEKRET, SEKRET".into(), ..State::default() },
+            health: Some(Health { status: "healthy".into(), failing: 0, output: "SEKRET".into() }),
+            ..Container::default()
+        };
+        let facts = Facts { stack: Stack { containers: vec![container], ..Stack::default() }, ..Facts::default() };
+        let file = tempfile::NamedTempFile::new().unwrap();
+        write(file.path(), &facts).unwrap();
+        let written = std::fs::read_to_string(file.path()).unwrap();
+        assert!(!written.contains("SEKRET"), "{written}");
+        let read: Facts = serde_json::from_str(&written).unwrap();
+        let read = &read.stack.containers[0];
+        let names: Vec<_> = read.environment.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["KAFKA_LISTENERS", "KAFKA_CFG_ADVERTISED_LISTENERS"]);
+        let kept = ["--kafka-addr", "in://0.0.0.0:9092", "--advertise-kafka-addr", "in://redpanda:9092"];
+        assert_eq!(
+            read.command.iter().collect::<std::collections::BTreeSet<_>>(),
+            kept.map(str::to_owned).iter().collect()
+        );
+        assert_eq!(read.state.error, "cannot start: password=***");
+    }
 }

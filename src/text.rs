@@ -101,11 +101,15 @@ pub fn is_secret_name(name: &str) -> bool {
         "APIKEY",
         "API_KEY",
         "ACCESS_KEY",
+        "ACCESSKEY",
+        "SIGNATURE",
         "JAAS",
     ]
     .iter()
     .any(|word| name.contains(word))
-        || name.split(['_', '.', '-']).any(|word| matches!(word, "PASS" | "PWD" | "KEY" | "SALT" | "AUTH"))
+        || name
+            .split(['_', '.', '-'])
+            .any(|word| matches!(word, "PASS" | "PWD" | "PW" | "KEY" | "SALT" | "AUTH" | "JWT" | "SIG"))
 }
 
 /// A value as it may be shown: the user-info of URLs and the values of secret parameters replaced by `***`.
@@ -116,26 +120,16 @@ pub fn redact(value: &str) -> String {
     while let Some(at) = rest.find("://") {
         let (head, tail) = rest.split_at(at + 3);
         out.push_str(head);
-        // The authority ends at the first of these; a password may hold any of the others, `@` included.
-        let end = tail.find(['/', '?', '#', ' ', '"', '\'', ',']).unwrap_or(tail.len());
-        let (authority, after) = tail.split_at(end);
-        // A `/` in a password is wrong in a URL, yet people write it: hide up to the last `@` before a space.
-        let whole = tail.split([' ', '"', '\'']).next().unwrap_or_default();
-        match (authority.rfind('@'), whole.rfind('@')) {
-            (None, Some(at)) if whole[..at].contains(':') && !whole[..at].contains(['?', ',']) => {
+        // People do not encode passwords, so that any character may stand in one: up to the last `@` of this URL.
+        let word = tail.find(char::is_whitespace).unwrap_or(tail.len());
+        let end = tail.find("://").map_or(word, |next| word.min(next));
+        rest = match tail[..end].rfind('@') {
+            Some(at) => {
                 out.push_str("***@");
-                rest = &tail[at + 1..];
+                &tail[at + 1..]
             }
-            (Some(at), _) => {
-                out.push_str("***@");
-                out.push_str(&authority[at + 1..]);
-                rest = after;
-            }
-            (None, _) => {
-                out.push_str(authority);
-                rest = after;
-            }
-        }
+            None => tail,
+        };
     }
     out.push_str(rest);
     redact_parameters(&out)
@@ -155,27 +149,49 @@ pub fn redact_arguments(arguments: &[String]) -> Vec<String> {
     arguments.iter().map(shown).collect()
 }
 
-/// Replaces the values of secret parameters: `password=x`, `;Password=x`, `token: x`.
+/// Replaces the values of secret parameters: `password=x`, `;Password=x`, `&sig=x`.
 fn redact_parameters(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     let mut rest = value;
     while let Some(at) = rest.find('=') {
         let (head, tail) = rest.split_at(at + 1);
         out.push_str(head);
-        let name = head[..at].rsplit(['?', '&', ';', ' ', ',', '"']).next().unwrap_or_default();
+        let name = head[..at].rsplit(['?', '&', ';', ' ', ',', '"', '{']).next().unwrap_or_default();
         rest = tail;
-        if is_secret_name(name) {
-            let end = if let Some(quoted) = tail.strip_prefix('"') {
-                quoted.find('"').map_or(tail.len(), |at| at + 2)
-            } else {
-                tail.find(['&', ';', ' ', ',', '"']).unwrap_or(tail.len())
-            };
+        if is_secret_name(name) || is_secret_parameter(name) {
             out.push_str("***");
-            rest = &tail[end..];
+            rest = &tail[secret_end(tail)..];
         }
     }
     out.push_str(rest);
     out
+}
+
+/// Names that mean a secret in URLs, and too much else to mean one in a variable's name.
+fn is_secret_parameter(name: &str) -> bool {
+    let words = ["code", "jwt", "pw", "sid", "sig", "state", "ticket", "user", "uid"];
+    words.iter().any(|word| name.eq_ignore_ascii_case(word)) || name.to_ascii_lowercase().contains("signature")
+}
+
+/// Where a secret ends: before the next `;name=`, behind the quotes or braces around it, else not before the line does.
+/// A separator alone does not end it, since passwords hold those too.
+fn secret_end(text: &str) -> usize {
+    let closing = text.chars().next().and_then(|open| match open {
+        '"' | '\'' => Some(open),
+        '{' => Some('}'),
+        _ => None,
+    });
+    let quoted = closing.and_then(|mark| text.get(1..)?.find(mark)).map_or(0, |at| at + 2);
+    let line = text.find(['\n', '\r']).unwrap_or(text.len());
+    let next = |(at, _): &(usize, &str)| {
+        let after = text[at + 1..].trim_start_matches(' ');
+        let name = after.split(|c: char| !(c.is_ascii_alphanumeric() || "_-.".contains(c))).next().unwrap_or_default();
+        !name.is_empty() && after[name.len()..].starts_with('=')
+    };
+    text.match_indices(['&', ';', ' ', ','])
+        .filter(|(at, _)| *at >= quoted)
+        .find(next)
+        .map_or(line, |(at, _)| at.min(line.max(quoted)))
 }
 
 #[cfg(test)]
@@ -198,12 +214,32 @@ mod tests {
             ("redis://:pa:ss@redis:6379/0", "redis://***@redis:6379/0"),
             ("mysql://u:p@a,b/x", "mysql://***@a,b/x"),
             ("postgres://u:p/q@db/x", "postgres://***@db/x"),
-            ("jdbc:mysql://db/x?user=a&password=b&useSSL=false", "jdbc:mysql://db/x?user=a&password=***&useSSL=false"),
+            (
+                "jdbc:mysql://db/x?user=a&password=b&useSSL=false",
+                "jdbc:mysql://db/x?user=***&password=***&useSSL=false",
+            ),
             (
                 "jdbc:sqlserver://s:1433;user=sa;Password=x;encrypt=false",
-                "jdbc:sqlserver://s:1433;user=sa;Password=***;encrypt=false",
+                "jdbc:sqlserver://s:1433;user=***;Password=***;encrypt=false",
             ),
-            ("http://app:8080/?to=a@b", "http://app:8080/?to=a@b"),
+            // When in doubt, more is hidden.
+            ("http://app:8080/?to=a@b", "http://***@b"),
+            ("http://app:8080/?to=a", "http://app:8080/?to=a"),
+            ("redis://:A,b@redis/4,redis://c:\"d@e", "redis://***@redis/4,redis://***@e"),
+            ("http://a:77/b@db:1/x", "http://***@db:1/x"),
+            ("Server=db;Password=a,b;Database=c", "Server=db;Password=***;Database=c"),
+            ("host=db password=a,b dbname=c", "host=db password=*** dbname=c"),
+            ("Server=db;Pwd=A&b;Database=c", "Server=db;Pwd=***;Database=c"),
+            ("Server=db;Pwd=A b c;Database=d", "Server=db;Pwd=***;Database=d"),
+            ("jdbc:sqlserver://s;password={A;b=c};encrypt=false", "jdbc:sqlserver://s;password=***;encrypt=false"),
+            ("redis:6379,password=\"A\"b,abortConnect=false", "redis:6379,password=***,abortConnect=false"),
+            ("redis://redis:6379/5?password=A,b", "redis://redis:6379/5?password=***"),
+            (
+                "http://a/?sig=b&X-Amz-Signature=c&code=d&jwt=e&pw=f&AWSAccessKeyId=g&x=1",
+                "http://a/?sig=***&X-Amz-Signature=***&code=***&jwt=***&pw=***&AWSAccessKeyId=***&x=1",
+            ),
+            ("password=a\nnext line", "password=***\nnext line"),
+            ("password=\"a", "password=***"),
             ("kafka:9092,kafka2:9092", "kafka:9092,kafka2:9092"),
         ] {
             assert_eq!(redact(raw), shown);

@@ -79,15 +79,19 @@ pub fn derive(stack: &Stack, expectations: &[String]) -> Result<Vec<Connection>,
     for expectation in expectations {
         let (from, to, expect) = arrow(expectation)?;
         let (target, credentials) = target_and_credentials(stack, to)?;
-        for from in vantages(stack, from)? {
+        let sign = if expect == Expectation::Closed { "-/->" } else { "->" };
+        for vantage in vantages(stack, from)? {
             found.push(Connection {
-                published: published(stack, &from, &target),
-                from,
+                published: published(stack, &vantage, &target),
+                from: vantage,
                 target: target.clone(),
                 origin: Origin {
                     kind: OriginKind::Declared,
                     name: OPTION.into(),
-                    value: Some(address::shown(expectation, &address::parse(to))),
+                    value: Some(text::line(
+                        &format!("{} {sign} {}", from.trim(), address::shown(to, &address::parse(to))),
+                        256,
+                    )),
                 },
                 expect,
                 settings: Vec::new(),
@@ -102,12 +106,40 @@ fn arrow(text: &str) -> Result<(&str, &str, Expectation), DeclaredError> {
     let (from, to, expect) = match (text.split_once("-/->"), text.split_once("->")) {
         (Some((from, to)), _) => (from, to, Expectation::Closed),
         (None, Some((from, to))) => (from, to, Expectation::Answers),
-        (None, None) => return Err(DeclaredError::Arrow(text::redact(text))),
+        (None, None) => return Err(DeclaredError::Arrow(told(text))),
     };
     match (from.trim(), to.trim()) {
-        ("", _) | (_, "") => Err(DeclaredError::Arrow(text::redact(text))),
+        ("", _) | (_, "") => Err(DeclaredError::Arrow(told(text))),
         (from, to) => Ok((from, to, expect)),
     }
+}
+
+/// What a user wrote, as an error may repeat it: nothing of it where a secret may be in it.
+fn told(text: &str) -> String {
+    let word = |word: &str| {
+        let (scheme, rest) = word.split_once("://").map_or((None, word), |(scheme, rest)| (Some(scheme), rest));
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let is_port = |part: &str| {
+            let port = part.rsplit_once(':').map_or("", |(_, port)| port);
+            port.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let plain = !word.contains(['@', '?', '#', '=', '&', ';', '%']) && authority.split(',').all(is_port);
+        let shown = if plain { authority } else { "***" };
+        let path = if plain && !path.is_empty() { "/…" } else { "" };
+        scheme.map_or_else(|| format!("{shown}{path}"), |scheme| format!("{scheme}://{shown}{path}"))
+    };
+    // A password may have blanks in it, so that what stands beside a secret is none of it hidden alone.
+    if text.contains('@') && text.contains(char::is_whitespace) && !text.contains("->") {
+        return "***".into();
+    }
+    text::line(
+        &text
+            .split(' ')
+            .map(|part| if part == "-/->" { part.to_owned() } else { word(part) })
+            .collect::<Vec<_>>()
+            .join(" "),
+        120,
+    )
 }
 
 /// A target as a user writes it: a URL, or `host:port` where the stack says what is spoken there.
@@ -126,20 +158,20 @@ pub fn target(stack: &Stack, text: &str) -> Result<Target, DeclaredError> {
 /// Says what is missing or not understood.
 pub fn target_and_credentials(stack: &Stack, text: &str) -> Result<(Target, Option<Credentials>), DeclaredError> {
     let text = text.trim();
-    let unusable = || DeclaredError::Target(text::redact(text));
+    let unusable = || DeclaredError::Target(told(text));
     let mut addresses = address::parse(text).into_iter();
     let (Some(address), None) = (addresses.next(), addresses.next()) else { return Err(unusable()) };
     let protocol = match (&address.form, address.scheme.as_deref()) {
         (Form::Url, Some(scheme)) => Some(scheme),
         (Form::HostPort, _) => None,
-        (Form::Host, _) => return Err(DeclaredError::Port(text.to_owned())),
+        (Form::Host, _) => return Err(DeclaredError::Port(told(text))),
         _ => return Err(unusable()),
     };
     let (protocol, default_port) = match protocol {
         Some(scheme) => spoken(scheme)?,
         None => (address.port.map_or(Protocol::Tcp, |port| spoken_at(stack, &address.host, port)), None),
     };
-    let port = address.port.or(default_port).ok_or_else(|| DeclaredError::Port(text::redact(text)))?;
+    let port = address.port.or(default_port).ok_or_else(|| DeclaredError::Port(told(text)))?;
     let mut target = Target::new(protocol, address.host.clone(), port);
     target.path = match protocol {
         Protocol::Http | Protocol::Https => path(text),
@@ -223,7 +255,7 @@ pub fn vantages(stack: &Stack, text: &str) -> Result<Vec<Vantage>, DeclaredError
         let mut known = vec!["host"];
         known.extend(&services);
         return Err(DeclaredError::UnknownVantage {
-            name: text::line(text, 80),
+            name: told(text),
             hint: hint(nearest_of(known.iter().copied(), service)),
             known: text::list(&known),
         });
@@ -245,7 +277,7 @@ fn network(stack: &Stack, name: &str) -> Result<Vantage, DeclaredError> {
     }
     let known: Vec<_> = stack.networks.iter().map(|network| network.key.as_deref().unwrap_or(&network.name)).collect();
     Err(DeclaredError::UnknownNetwork {
-        name: text::line(name, 80),
+        name: told(name),
         hint: hint(nearest_of(known.iter().copied(), name)),
         known: if known.is_empty() { "none".into() } else { text::list(&known) },
     })
@@ -333,5 +365,20 @@ mod tests {
         assert!(!format!("{found:?}").contains("s3cret"), "{found:?}");
         let error = of("mysql -> mysql://u:s3cret@mysql:99999").unwrap_err();
         assert!(!error.contains("s3cret"), "{error}");
+        for to in [
+            "mysql://u:12?s3cret@mysql:7014/db",
+            "http://admin:77/s3cret@mysql:33060/x",
+            "mysql://u:s3cret@mysql:99999",
+            "mysql://u:a s3cret@mysql:3306",
+            "s3cret:s3cret@mysql",
+            "redis:s3cret",
+            "http://mysql:99999/s3cret",
+            "redis:6379,password=s3cret,x",
+        ] {
+            for text in [format!("mysql -> {to}"), format!("{to} -> mysql"), to.to_owned()] {
+                let error = of(&text).unwrap_err();
+                assert!(!error.contains("s3cret"), "{text}: {error}");
+            }
+        }
     }
 }

@@ -40,6 +40,16 @@ pub struct Settings {
 const VARIABLES: [(&str, &str); 2] =
     [("KAFKA_ADVERTISED_LISTENERS", "KAFKA_LISTENERS"), ("KAFKA_CFG_ADVERTISED_LISTENERS", "KAFKA_CFG_LISTENERS")];
 
+/// Every variable that is read here.
+pub const VARIABLES_READ: &[&str] = &[
+    "KAFKA_ADVERTISED_LISTENERS",
+    "KAFKA_LISTENERS",
+    "KAFKA_CONTROLLER_LISTENER_NAMES",
+    "KAFKA_CFG_ADVERTISED_LISTENERS",
+    "KAFKA_CFG_LISTENERS",
+    "KAFKA_CFG_CONTROLLER_LISTENER_NAMES",
+];
+
 /// Redpanda's flags for the same.
 const FLAGS: (&str, &str) = ("--advertise-kafka-addr", "--kafka-addr");
 
@@ -80,6 +90,13 @@ fn parse(value: &str) -> Vec<(String, String, u16)> {
         Some((name.to_owned(), host.to_owned(), port.trim().parse().ok()?))
     };
     value.split(',').filter_map(entry).collect()
+}
+
+/// Of a container's command the flags that are read here, each with its value after it.
+#[must_use]
+pub fn flags(container: &Container) -> Vec<String> {
+    let found = [FLAGS.0, FLAGS.1].into_iter().filter_map(|name| Some([name.to_owned(), flag(container, name)?]));
+    found.flatten().collect()
 }
 
 fn flag(container: &Container, name: &str) -> Option<String> {

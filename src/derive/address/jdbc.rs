@@ -4,19 +4,24 @@
 //! (`//host\instance:port;name=value`), Oracle thin (`@host:port:sid`, `@//host:port/service`). A form that is not known
 //! yields nothing rather than something wrong.
 
-use super::url::parameters;
+use super::parameters::{self, unquoted};
 use super::{Address, Form, database, decode, host_and_port, url};
 use crate::plan::Credentials;
 
+/// Words before or after the vendor's name that say how the driver connects, and may be shown.
+const MODES: &[&str] =
+    &["aurora", "aws-wrapper", "failover", "jtds", "loadbalance", "p6spy", "pool", "replication", "sequential", "srv"];
+
 /// Every address of the value, or `None` where it is not understood or leads to no server.
 pub(super) fn parse(value: &str) -> Option<Vec<Address>> {
-    let (_, rest) = value.split_once(':')?;
+    let (kind, rest) = value.split_once(':')?;
+    let kind = kind.to_ascii_lowercase();
     if rest.contains(char::is_whitespace) {
         return None;
     }
     let lower = rest.to_ascii_lowercase();
     if lower.starts_with("oracle:thin:") {
-        return oracle(rest.get("oracle:thin:".len()..)?);
+        return oracle(&kind, rest.get("oracle:thin:".len()..)?);
     }
     let (words, rest) = rest.split_once("://")?;
     let words: Vec<_> = words.split(':').map(str::to_ascii_lowercase).collect();
@@ -27,17 +32,27 @@ pub(super) fn parse(value: &str) -> Option<Vec<Address>> {
     // A driver may be wrapped in others: `p6spy:mysql`, `aws-wrapper:postgresql`, `jtds:sqlserver`.
     let known = words.iter().find(|word| crate::catalog::catalog().of_scheme(word).is_some());
     let scheme = known.or_else(|| words.last())?;
-    if scheme == "sqlserver" { sqlserver(rest) } else { generic(scheme, rest) }
+    let mut found = if scheme == "sqlserver" { sqlserver(rest) } else { generic(scheme, rest) }?;
+    let shown = |word: &&String| *word == scheme || MODES.contains(&word.as_str());
+    let shown: Vec<&str> = words.iter().filter(shown).map(String::as_str).collect();
+    for address in &mut found {
+        address.head.insert_str(0, &format!("{kind}:{}://", shown.join(":")));
+    }
+    Some(found)
 }
 
 fn generic(scheme: &str, rest: &str) -> Option<Vec<Address>> {
     let (base, query) = rest.split_once('?').unwrap_or((rest, ""));
+    if url::is_in_doubt(rest, rest.find(['/', '?', '#']).unwrap_or(rest.len())) {
+        return None;
+    }
     // `(` opens MySQL's key-value forms, which have commas and slashes of their own.
     let mut found =
         if base.contains('(') { key_value(scheme, base)? } else { url::after_scheme(scheme, base, Form::Jdbc)? };
     let credentials = credentials_of(query.split('&'), decode);
     for address in &mut found {
-        address.parameters = parameters(query.split('&'));
+        address.parameters = parameters::kept(query.split('&'));
+        address.tail.push_str(&parameters::shown(query.split('&'), '&').replacen('&', "?", 1));
         address.credentials = address.credentials.take().or_else(|| credentials.clone());
     }
     Some(found)
@@ -68,27 +83,46 @@ fn key_value(scheme: &str, base: &str) -> Option<Vec<Address>> {
             None => None,
         };
         let address = Address::new(Form::Jdbc, host, port);
-        found.push(Address { scheme: Some(scheme.into()), database: database(path), ..address });
+        let place = match port {
+            Some(port) => format!("(host={host},port={port})"),
+            None => format!("(host={host})"),
+        };
+        let tail = match database(path) {
+            Some(name) => format!("/{name}"),
+            None if path.is_empty() => String::new(),
+            None => "/…".into(),
+        };
+        let continues = !found.is_empty();
+        found.push(Address {
+            scheme: Some(scheme.into()),
+            database: database(path),
+            place,
+            tail,
+            continues,
+            ..address
+        });
     }
     Some(found)
 }
 
 /// `host\instance:port;databaseName=…;user=…;password=…`
 fn sqlserver(rest: &str) -> Option<Vec<Address>> {
-    let mut parts = rest.split(';');
-    let first = parts.next()?;
+    let parts = parameters::split(rest, ';');
+    let (first, parts) = parts.split_first()?;
     let (host, port) = match first.split_once('\\') {
         // A named instance without a port is found through UDP 1434.
         Some((host, instance)) => (host, Some(super::port_number(instance.split_once(':')?.1)?)),
         None => host_and_port(first.trim_end_matches('/'))?,
     };
     super::is_host(host).then_some(())?;
-    let credentials = credentials_of(parts, |text| Some(text.to_owned()));
-    Some(vec![Address { scheme: Some("sqlserver".into()), credentials, ..Address::new(Form::Jdbc, host, port) }])
+    let credentials = credentials_of(parts.iter().copied(), |text| unquoted(text).map(str::to_owned));
+    let tail = parameters::shown(parts.iter().copied(), ';');
+    let address = Address::new(Form::Jdbc, host, port);
+    Some(vec![Address { scheme: Some("sqlserver".into()), credentials, tail, ..address }])
 }
 
 /// `@host:port:sid`, `@host:port/service`, `@//host:port/service`, each with `user/password` before it or not.
-fn oracle(rest: &str) -> Option<Vec<Address>> {
+fn oracle(kind: &str, rest: &str) -> Option<Vec<Address>> {
     let (user, place) = rest.rsplit_once('@')?;
     let place = place.strip_prefix("//").unwrap_or(place);
     if place.contains(['(', '?']) {
@@ -101,8 +135,13 @@ fn oracle(rest: &str) -> Option<Vec<Address>> {
         Some(port) => Some(super::port_number(port)?),
         None => None,
     };
-    let secret = (!user.is_empty()).then(|| user.into());
-    let address = Address { scheme: Some("oracle".into()), secret, ..Address::new(Form::Jdbc, host, port) };
+    let user = if user.is_empty() { "" } else { "***" };
+    let head = format!("{kind}:oracle:thin:{user}@");
+    let tail = match place.split_once('/') {
+        Some((_, name)) => database(name).map_or("/…".into(), |name| format!("/{name}")),
+        None => String::new(),
+    };
+    let address = Address { scheme: Some("oracle".into()), head, tail, ..Address::new(Form::Jdbc, host, port) };
     super::is_host(host).then(|| vec![address])
 }
 

@@ -1,6 +1,6 @@
 //! `host:port`, lists of these, and hosts alone: what stands where no scheme does.
 
-use super::{Address, Form, host_and_port};
+use super::{Address, Form, host_and_port, parameters};
 use crate::plan::Credentials;
 
 /// `host:port,host:port`; Kafka's voters `1@kafka:9093`; ZooKeeper's `zk:2181,zk2:2181/path`; `StackExchange.Redis`'
@@ -28,7 +28,10 @@ pub(super) fn parse(value: &str) -> Option<Vec<Address>> {
         if let Some(password) = &password {
             address.credentials = Some(Credentials { user: user.clone(), password: Some(password.clone().into()) });
         }
-        address.parameters = super::url::parameters(options.iter().copied());
+        address.parameters = parameters::kept(options.iter().copied());
+    }
+    if let Some(last) = found.last_mut() {
+        last.tail.push_str(&parameters::shown(options.iter().copied(), ','));
     }
     Some(found)
 }
@@ -46,8 +49,12 @@ fn one(item: &str) -> Option<Address> {
         None => authority,
     };
     let (host, port) = host_and_port(authority)?;
+    let tail = if item.contains('/') { "/…".to_owned() } else { String::new() };
     match port {
-        Some(_) => Some(Address::new(Form::HostPort, host, port)),
+        Some(_) => {
+            let id = item.split_once('@').map(|(id, _)| format!("{id}@")).unwrap_or_default();
+            Some(Address { head: id, tail, ..Address::new(Form::HostPort, host, port) })
+        }
         // `a/b` is a path or an image.
         None if item.contains('/') => None,
         None => Some(Address::new(Form::Host, host, None)),

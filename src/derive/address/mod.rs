@@ -3,13 +3,13 @@
 mod jdbc;
 mod keywords;
 mod list;
+mod parameters;
 mod url;
 
 use std::net::IpAddr;
 
-use secrecy::{ExposeSecret, SecretString};
-
 use crate::plan::Credentials;
+use crate::target;
 
 /// Longer values are no addresses.
 const LONGEST_VALUE: usize = 4096;
@@ -49,8 +49,14 @@ pub struct Address {
     pub credentials: Option<Credentials>,
     /// Parameters that say how the client connects and are no secrets, as written.
     pub parameters: Vec<(String, String)>,
-    /// The text of the user-info, which must not be shown.
-    secret: Option<SecretString>,
+    /// What stands before the host, as it may be shown.
+    head: String,
+    /// Host and port, as they may be shown.
+    place: String,
+    /// What stands after the last host, as it may be shown.
+    tail: String,
+    /// Whether it is a further host of the address before it.
+    continues: bool,
 }
 
 impl Address {
@@ -63,7 +69,14 @@ impl Address {
             database: None,
             credentials: None,
             parameters: Vec::new(),
-            secret: None,
+            head: String::new(),
+            place: match port {
+                Some(port) => target::host_and_port(host, port),
+                None if host.contains(':') => format!("[{host}]"),
+                None => host.to_owned(),
+            },
+            tail: String::new(),
+            continues: false,
         }
     }
 
@@ -104,18 +117,30 @@ fn parse_plain(value: &str) -> Option<Vec<Address>> {
     }
 }
 
-/// A value as it may be shown: without any credentials, on one line.
+/// A value as it may be shown: made anew of what was understood, since a secret can stand wherever something was not.
 #[must_use]
 pub fn shown(value: &str, addresses: &[Address]) -> String {
-    let mut shown = crate::text::redact(value.trim());
-    // The grammars here read user-info where a general redaction sees none: a comma or a slash in a password.
-    let secrets = addresses.iter().filter_map(|address| address.secret.as_ref()).map(ExposeSecret::expose_secret);
-    for secret in secrets.filter(|secret| !secret.is_empty()) {
-        shown = shown.replace(&format!("{secret}@"), "***@");
+    let separator = if value.contains(';') && !value.contains(',') { ";" } else { "," };
+    let mut shown = String::new();
+    let mut before: Option<&Address> = None;
+    for address in addresses {
+        match before {
+            Some(_) if address.continues => shown.push(','),
+            Some(before) => {
+                shown.push_str(&before.tail);
+                shown.push_str(separator);
+            }
+            None => {}
+        }
+        if before.is_none() || !address.continues {
+            shown.push_str(&address.head);
+        }
+        shown.push_str(&address.place);
+        before = Some(address);
     }
-    let passwords = addresses.iter().filter_map(|address| address.credentials.as_ref()?.password.as_ref());
-    for password in passwords.map(ExposeSecret::expose_secret).filter(|password| !password.is_empty()) {
-        shown = shown.replace(&format!("={password}"), "=***");
+    match before {
+        Some(last) => shown.push_str(&last.tail),
+        None => shown.push_str("***"),
     }
     crate::text::line(&shown, 256)
 }

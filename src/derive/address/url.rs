@@ -1,9 +1,8 @@
 //! `scheme://user:password@host1:port1,host2:port2/path?query`, alone or in lists (RFC 3986, and what people make of it).
 
-use super::{Address, Form, database, host_and_port, port_number, user_info};
-
-/// Parameters that are kept: they say how a client connects. Names are compared without case.
-const PARAMETERS: &[&str] = &["sslMode", "useSSL", "allowPublicKeyRetrieval", "ssl-mode", "tls", "ssl", "db"];
+use super::{Address, Form, database, host_and_port, parameters, port_number, user_info};
+use crate::catalog::catalog;
+use crate::target::Protocol;
 
 /// One URL, or several with commas (or semicolons) between them; each may have a name: `influxdb=http://…`.
 pub(super) fn parse_list(value: &str) -> Option<Vec<Address>> {
@@ -11,19 +10,24 @@ pub(super) fn parse_list(value: &str) -> Option<Vec<Address>> {
         return None;
     }
     let mut urls: Vec<String> = Vec::new();
-    for item in value.split([',', ';']).map(str::trim) {
+    for item in value.split_inclusive([',', ';']) {
         match urls.last_mut() {
             // Without a scheme of its own it is one more host of the URL before, or the rest of its query.
-            Some(last) if !item.contains("://") => {
-                last.push(',');
-                last.push_str(item);
-            }
-            _ => urls.push(item.to_owned()),
+            Some(last) if !item.contains("://") => last.push_str(item.trim()),
+            _ => urls.push(item.trim().to_owned()),
         }
     }
+    let count = urls.len();
     let mut found = Vec::new();
-    for url in &urls {
-        found.extend(parse(without_name(url))?);
+    for (index, url) in urls.iter().enumerate() {
+        // The last one's separator separates nothing, and belongs to it.
+        let url = if index + 1 < count { url.strip_suffix([',', ';']).unwrap_or(url).trim_end() } else { url };
+        let bare = without_name(url);
+        let mut addresses = parse(bare)?;
+        for address in &mut addresses {
+            address.head.insert_str(0, url.strip_suffix(bare).unwrap_or_default());
+        }
+        found.append(&mut addresses);
     }
     Some(found)
 }
@@ -39,24 +43,53 @@ fn without_name(item: &str) -> &str {
 /// One URL, which may name several hosts.
 pub(super) fn parse(url: &str) -> Option<Vec<Address>> {
     let (scheme, rest) = url.split_once("://")?;
-    let scheme = scheme.to_ascii_lowercase();
+    let written = scheme.to_ascii_lowercase();
+    // Celery marks its result store so: `db+mysql://`.
+    let database = written.strip_prefix("db+").filter(|rest| technology(rest).is_some());
+    let scheme = database.unwrap_or(&written);
     let mut bytes = scheme.bytes();
     if !bytes.next()?.is_ascii_lowercase() || !bytes.all(|b| b.is_ascii_alphanumeric() || b"+.-_".contains(&b)) {
         return None;
     }
-    after_scheme(&scheme, rest, Form::Url)
+    let mut found = after_scheme(scheme, rest, Form::Url)?;
+    for address in &mut found {
+        address.head.insert_str(0, &format!("{written}://"));
+    }
+    Some(found)
 }
 
-/// What follows `://`.
+/// The technology of a scheme, with a driver's name after `+` or without.
+fn technology(scheme: &str) -> Option<&'static crate::catalog::Technology> {
+    let found = catalog().of_scheme(scheme).or_else(|| catalog().of_scheme(scheme.split('+').next()?));
+    found.map(|(technology, _)| technology)
+}
+
+/// A path as it may be shown: the name of a database, else nothing of it. In the paths of HTTP people keep keys.
+fn shown_path(scheme: &str, rest: &str) -> String {
+    let Some((_, path)) = rest.split_once('/') else { return String::new() };
+    let has_databases =
+        technology(scheme).is_some_and(|known| !matches!(known.protocol(), Protocol::Http | Protocol::Https));
+    match database(path) {
+        _ if path.is_empty() => "/".into(),
+        Some(name) if has_databases => format!("/{name}"),
+        _ => "/…".into(),
+    }
+}
+
+/// What follows `://`. The scheme itself is for the caller to show.
 pub(super) fn after_scheme(scheme: &str, rest: &str, form: Form) -> Option<Vec<Address>> {
     let (user, rest) = split_user_info(scheme, rest)?;
     let (rest, query) = rest.split_once(['?', '#']).unwrap_or((rest, ""));
+    let mut tail = shown_path(scheme, rest);
+    if let Some(shown) = parameters::shown(query.split('&'), '&').strip_prefix('&') {
+        tail = format!("{tail}?{shown}");
+    }
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let credentials = match user {
         Some(user) => Some(user_info(user)?),
         None => None,
     };
-    let parameters = parameters(query.split('&'));
+    let parameters = parameters::kept(query.split('&'));
     let mut found = Vec::new();
     for part in authority.split(',') {
         // Some clients take user-info before each host.
@@ -66,7 +99,9 @@ pub(super) fn after_scheme(scheme: &str, rest: &str, form: Form) -> Option<Vec<A
             database: database(path.split('/').next().unwrap_or_default()),
             credentials: credentials.clone(),
             parameters: parameters.clone(),
-            secret: user.map(Into::into),
+            head: user.map(|_| "***@".to_owned()).unwrap_or_default(),
+            tail: tail.clone(),
+            continues: !found.is_empty(),
             ..Address::new(form, host, port)
         });
     }
@@ -78,6 +113,9 @@ pub(super) fn after_scheme(scheme: &str, rest: &str, form: Form) -> Option<Vec<A
 fn split_user_info<'a>(scheme: &str, rest: &'a str) -> Option<(Option<&'a str>, &'a str)> {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let http = matches!(scheme, "http" | "https" | "ws" | "wss");
+    if is_in_doubt(rest, end) {
+        return None;
+    }
     let at = match rest[..end].rfind('@') {
         Some(at) => Some(at),
         None if http => None,
@@ -92,14 +130,26 @@ fn split_user_info<'a>(scheme: &str, rest: &'a str) -> Option<(Option<&'a str>, 
     })
 }
 
-/// The parameters that are kept, of `name=value` items.
-pub(super) fn parameters<'a>(items: impl Iterator<Item = &'a str>) -> Vec<(String, String)> {
-    let pairs = items.filter_map(|item| item.split_once('='));
-    let kept = pairs.filter_map(|(name, value)| {
-        let name = PARAMETERS.iter().find(|known| known.eq_ignore_ascii_case(name.trim()))?;
-        let plain =
-            value.len() <= 32 && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-        plain.then(|| ((*name).to_owned(), value.to_owned()))
-    });
-    kept.collect()
+/// Whether an `@` after the end of the authority may end a password that should have been encoded, so that what seems to
+/// be host and port would be the user and the start of the password.
+pub(super) fn is_in_doubt(rest: &str, end: usize) -> bool {
+    let (authority, after) = rest.split_at(end);
+    if !authority.contains(':') {
+        return false;
+    }
+    // Without a port that is one it is no address anyway, or all of it is user-info.
+    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port_number(port).is_some());
+    after.match_indices('@').any(|(at, _)| {
+        let (before, behind) = (&after[..at], &after[at + 1..]);
+        let place = behind.split(['/', '?', '#', ',', '&']).next().unwrap_or_default();
+        if place.rsplit_once(':').is_some_and(|(_, port)| port_number(port).is_some()) {
+            return has_port || authority.contains('@') || before.contains(['?', '#']);
+        }
+        match before.find(['?', '#']) {
+            // `/users/@me` is a path; `/x@y` is one only perhaps.
+            None => has_port && !before.ends_with('/'),
+            Some(0) => true,
+            Some(query) => !before[query..].contains('='),
+        }
+    })
 }

@@ -239,7 +239,7 @@ fn the_origin_says_where_it_stands_and_no_secret() {
         ("REDIS_URL", "redis://:hunt,3r@redis:6379", "redis://***@redis:6379"),
         ("REDIS_AUTH_URL", "redis://:hunt3r@redis:6379", "***"),
         ("DSN", "u:hunt3r@tcp(mysql:3306)/shop", "***@tcp(mysql:3306)/shop"),
-        ("DB_URL", "jdbc:mysql://mysql/shop?user=u&password=hunt3r", "jdbc:mysql://mysql/shop?user=u&password=***"),
+        ("DB_URL", "jdbc:mysql://mysql/shop?user=u&password=hunt3r", "jdbc:mysql://mysql/shop?user=***&password=***"),
         ("API", "http://api:4000/\u{1b}", "http://api:4000/\u{1b}"),
     ] {
         for found in derive(&shop(&[(name, value)])) {
