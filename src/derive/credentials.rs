@@ -4,6 +4,7 @@
 
 use super::address::{Address, Form};
 use super::variable::{Environment, Variable};
+use crate::catalog::{catalog, variable_name};
 use crate::plan::Credentials;
 use crate::target::Protocol;
 use crate::text;
@@ -28,7 +29,8 @@ pub fn find(address: &Address, variable: &Variable, environment: &Environment, p
     if !matches!(protocol, Protocol::Mysql | Protocol::Redis | Protocol::Tcp) {
         return Found::default();
     }
-    let (user, password) = (environment.sibling(variable, USERS), environment.sibling(variable, PASSWORDS));
+    let user = environment.sibling(variable, USERS);
+    let password = environment.sibling(variable, PASSWORDS).filter(|password| !is_nothing(password));
     let file = environment.sibling(variable, PASSWORD_FILES).is_some();
     let written = address.credentials.as_ref();
     let found = match (written, user, password) {
@@ -48,7 +50,7 @@ pub fn find(address: &Address, variable: &Variable, environment: &Environment, p
     }
     let absent = if file {
         Some("file")
-    } else if address.form == Form::Url && written.is_none() && !has_secret(variable, environment) {
+    } else if address.form == Form::Url && written.is_none() && !has_secret(address, variable, environment) {
         Some("none")
     } else {
         None
@@ -60,11 +62,33 @@ fn pair(user: &str, password: &str) -> Credentials {
     Credentials { user: user.to_owned(), password: Some(password.to_owned().into()) }
 }
 
-/// Whether any variable could be the secret of this server: it starts with the same word and is named like a secret.
-fn has_secret(variable: &Variable, environment: &Environment) -> bool {
+/// Whether a password is a word for none, as Laravel reads its settings.
+fn is_nothing(password: &str) -> bool {
+    ["null", "(null)", "empty", "(empty)"].iter().any(|word| password.eq_ignore_ascii_case(word))
+}
+
+/// Names of what databases and caches are to their clients: a password named so may belong to any of them.
+const PARTS: &[&str] = &["BROKER", "CACHE", "DATABASE", "DATASOURCE", "DB", "QUEUE", "SQL", "STORE"];
+
+/// Whether any variable could be the secret of this server: named like a secret, and like this variable, the technology,
+/// or the host. A password that is named like nothing may be anybody's.
+fn has_secret(address: &Address, variable: &Variable, environment: &Environment) -> bool {
+    let scheme = address.scheme.as_deref().unwrap_or_default();
+    let technology = catalog().of_scheme(scheme).or_else(|| catalog().of_scheme(scheme.split('+').next()?));
+    let mut names: Vec<String> = technology.map(|(known, _)| variable_name(&known.id)).into_iter().collect();
+    names.extend([scheme.split('+').next().unwrap_or_default(), &address.host].map(variable_name));
+    names.retain(|name| name.len() > 1);
+    let prefixes = variable.prefixes();
     let first = |name: &str| name.split('_').next().map(str::to_owned);
-    environment.iter().any(|(name, _)| {
-        name != variable.name && (first(name) == first(&variable.name) || name.len() < 12) && text::is_secret_name(name)
+    environment.iter().any(|(name, value)| {
+        let is_password = PASSWORDS.iter().any(|word| name.ends_with(word));
+        let belongs = prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()))
+            || names.iter().any(|known| name.contains(known.as_str()))
+            || is_password
+                && (PASSWORDS.contains(&name)
+                    || first(name) == first(&variable.name)
+                    || name.split('_').any(|word| PARTS.contains(&word)));
+        name != variable.name && belongs && text::is_secret_name(name) && !is_nothing(value.trim())
     })
 }
 

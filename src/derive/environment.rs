@@ -63,13 +63,17 @@ fn of_container(stack: &Stack, container: &Container) -> Vec<Connection> {
         if is_about_something_else(container, &variable, known) || environment.is_switched_off(&variable) {
             continue;
         }
+        // Some clients trim such a value and others look for a host with a blank in its name: nobody can say which.
+        if value.trim() != value {
+            continue;
+        }
         let mut addresses = address::parse(value);
+        let shown = if text::is_secret_name(name) { "***".to_owned() } else { address::shown(value, &addresses) };
         addresses.retain(|address| !address.scheme.as_deref().is_some_and(is_datagram));
         // Of a list, clients need one address that works: `localhost` beside others is spare.
         if addresses.iter().any(|address| !is_loopback(&address.host)) {
             addresses.retain(|address| !is_loopback(&address.host));
         }
-        let shown = if text::is_secret_name(name) { "***".to_owned() } else { address::shown(value, &addresses) };
         let origin = Origin { kind: OriginKind::Environment, name: text::line(name, 128), value: Some(shown) };
         let asked = Asked { stack, container, environment: &environment, variable: &variable, known };
         found.extend(addresses.iter().filter_map(|address| connection(&asked, address, &origin)));
@@ -216,7 +220,16 @@ impl<'a> Meaning<'a> {
                 }
                 if let Some(beside) = asked.environment.sibling(asked.variable, &["PORT"]) {
                     // Orchestrators write `tcp://10.0.0.1:6379` into such a variable.
-                    return address::port_number(beside).or_else(|| address::parse(beside).first()?.port);
+                    let port = address::port_number(beside).or_else(|| address::parse(beside).first()?.port)?;
+                    // `DB_HOST_PORT` may be the port that Compose publishes, which this client does not use.
+                    let is_hosts = |server: &&Container| {
+                        let mut ports = server.ports.iter().chain(&server.wanted_ports);
+                        ports.any(|published| published.host_port == Some(port)) && !super::served::serves(server, port)
+                    };
+                    let name = format!("{}_PORT", asked.variable.name);
+                    if asked.environment.get(&name) != Some(beside) || !server.as_ref().is_some_and(is_hosts) {
+                        return Some(port);
+                    }
                 }
                 let known = asked.known.map(|known| known.technology).filter(|known| known.default_port.is_some());
                 // Which of a broker's listeners is meant is known from the port alone.
@@ -259,7 +272,7 @@ impl<'a> Meaning<'a> {
 
 /// Whether `name:number` is an address of these containers, and not the tag of an image or a user with his group.
 fn is_port_of(containers: &[&Container], asked: &Asked, address: &Address, port: u16) -> bool {
-    let usual = port >= 1024 || matches!(port, 80 | 443);
+    let usual = (port >= 1024 || matches!(port, 80 | 443)) && asked.variable.says_address();
     address.form == Form::Host
         || usual
         || asked.known.is_some()
@@ -353,5 +366,7 @@ fn security_protocol(asked: &Asked, address: &Address) -> Option<String> {
     }
 }
 
+#[cfg(test)]
+mod beside;
 #[cfg(test)]
 mod tests;

@@ -34,6 +34,15 @@ const ADDRESS: &str = "\
     ADDR ADDRESS ADDRESSES ADDRS CONNECTION DSN ENDPOINT ENDPOINTS HOST HOSTNAME HOSTS IP JDBC NODES R2DBC SERVER \
     SERVERS STRING UPSTREAM URI URIS URL URLS";
 
+/// Words that say, wherever they stand in a name, that its value is an address, beside those above.
+const CONNECTED: &str = "\
+    API BACKEND BACKENDS BOOTSTRAP BROKER BROKERS CLUSTER CONNECT CONNECTIONSTRINGS COORDINATOR COORDINATORS \
+    DATASOURCE DESTINATION GATEWAY LEADER MASTER MEMBERS NODE PEER PEERS PRIMARY REMOTE REPLICA REPLICAS SEED SEEDS \
+    SENTINEL SENTINELS SERVICE SERVICES TARGET TARGETS UPSTREAMS";
+
+/// Words that are appended to the whole name of a variable.
+const APPENDED: &str = "PASS PASSWD PASSWORD PASSWORD_FILE PORT USER USERNAME";
+
 /// Words of links that people or their browsers follow: there, `localhost` is right, whatever it is in a container.
 const FOLLOWED: &str = "\
     ACTIVATION ASSET ASSETS AUTHORITY AVATAR BROWSER CANCEL CDN CONSOLE DASHBOARD DOC DOCS DOMAIN EMAIL EXTERNAL \
@@ -100,6 +109,13 @@ impl Variable {
         has(HOST, self.last()) && self.words().count() > 1
     }
 
+    /// Whether it says that the value is an address.
+    #[must_use]
+    pub fn says_address(&self) -> bool {
+        self.words().any(|word| has(ADDRESS, word) || has(CONNECTED, word))
+            || ["HOST", "ADDR", "URL", "SERVER"].iter().any(|end| self.last().ends_with(end))
+    }
+
     /// Whether it is a link that people or their browsers follow; `listed` where the catalogue lists this very name.
     #[must_use]
     pub fn is_followed(&self, listed: bool) -> bool {
@@ -162,11 +178,14 @@ impl<'a> Environment<'a> {
         self.variables.iter().map(|(name, value)| (name.as_str(), *value))
     }
 
-    /// The value of the variable of the same server that ends in one of these words, the first that exists.
+    /// The value of the variable of the same server that ends in one of these words, the first that exists. Some append
+    /// them to the whole name: `REDIS_HOST_PASSWORD`. These come last, as `DB_HOST_PORT` beside `DB_PORT` is the host's.
     #[must_use]
     pub fn sibling(&self, variable: &Variable, words: &[&str]) -> Option<&'a str> {
         let prefixes = variable.prefixes();
-        let mut names = prefixes.iter().flat_map(|prefix| words.iter().map(move |word| format!("{prefix}{word}")));
+        let usual = prefixes.iter().flat_map(|prefix| words.iter().map(move |word| format!("{prefix}{word}")));
+        let appended = words.iter().filter(|word| has(APPENDED, word)).map(|word| format!("{}_{word}", variable.name));
+        let mut names = usual.chain(appended);
         names.find_map(|name| self.get(&name).filter(|_| name != variable.name))
     }
 

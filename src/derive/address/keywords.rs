@@ -70,7 +70,7 @@ pub(super) fn parse(value: &str) -> Option<Vec<Address>> {
         head.push_str(field);
         head.push(separator);
     }
-    head.push_str(&format!("{key}={tcp}"));
+    let head = format!("{head}{key}={tcp}");
     Some(vec![Address {
         scheme: scheme.map(str::to_owned),
         database: field(DATABASE).and_then(database),

@@ -86,14 +86,13 @@ pub(super) fn split(text: &str, separator: char) -> Vec<&str> {
     for (at, character) in text.char_indices() {
         match closing {
             Some(mark) if mark == character => closing = None,
-            Some(_) => {}
             None if after_equals && matches!(character, '"' | '\'') => closing = Some(character),
             None if after_equals && character == '{' => closing = Some('}'),
             None if character == separator => {
                 items.push(&text[start..at]);
                 start = at + character.len_utf8();
             }
-            None => {}
+            Some(_) | None => {}
         }
         after_equals = character == '=' || (after_equals && character == ' ');
     }

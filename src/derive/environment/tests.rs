@@ -6,7 +6,7 @@ use super::*;
 use crate::derive::testing::{container, port, stack};
 
 /// A stack of many servers, and a container `app` of an image that nobody knows with these variables.
-fn shop(variables: &[(&str, &str)]) -> Stack {
+pub(super) fn shop(variables: &[(&str, &str)]) -> Stack {
     let mut app = container("app", "orders:1");
     app.exposed = vec![8080];
     let mut api = container("api", "shop-api");
@@ -42,7 +42,7 @@ fn with(mut stack: Stack, service: &str, variables: &[(&str, &str)]) -> Stack {
 }
 
 /// `target user:password setting=value …`, one a connection.
-fn of(stack: &Stack) -> Vec<String> {
+pub(super) fn of(stack: &Stack) -> Vec<String> {
     let shown = |found: Connection| {
         let mut parts = vec![found.target.to_string()];
         parts.extend(found.credentials.map(|credentials| {
