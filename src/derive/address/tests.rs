@@ -176,6 +176,8 @@ fn nothing_secret_is_shown() {
         ("http://blob:80/x?sig=RETsig&code=RET&jwt=RET&pw=RET&AWSAccessKeyId=RET", "http://blob:80/…?***"),
         ("https://hooks/services/T000/B000/RETslack", "https://hooks/…"),
         ("tcp://redis:6379/RET", "tcp://redis:6379/…"),
+        ("http://blob:80/?RET", "http://blob:80/?***"),
+        ("redis://redis:6379/1?note=RET", "redis://redis:6379/1?***"),
         // What is no secret is kept, so that what to set instead can be said in the same form.
         (
             "jdbc:mysql://db:3306/x?useSSL=false&sslMode=DISABLED",
