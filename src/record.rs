@@ -15,6 +15,10 @@ use crate::text;
 pub fn write(file: &Path, facts: &Facts) -> anyhow::Result<()> {
     let mut facts = facts.clone();
     facts.stack.containers.iter_mut().for_each(without_secrets);
+    // Where somebody's files lie is nobody else's business.
+    for file in &mut facts.stack.files {
+        *file = Path::new(file).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    }
     let json = serde_json::to_string_pretty(&facts).context("the facts cannot be written as JSON")?;
     std::fs::write(file, json + "\n").with_context(|| format!("{} cannot be written", file.display()))
 }
