@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::derive::served::technology;
 use crate::observation::{Depth, Failure, FailureKind as Kind, Observation, Peer, PhaseName};
 use crate::plan::{Check, Expectation, OriginKind, Readiness, Vantage};
 use crate::rule::{Cause, Facts, Failed, RULES, Seen, Verdict, kafka_listeners, service_restarting};
@@ -50,7 +51,7 @@ pub fn verdict(stack: &Stack, seen: &mut Seen) {
     let (verdict, reason, failure) = match (&seen.check.readiness, &seen.observation) {
         (Readiness::Skip(reason), _) => (Verdict::Skipped, Some(reason.clone()), None),
         (Readiness::Cannot(reason), _) => (Verdict::Inconclusive, Some(reason.clone()), None),
-        (Readiness::Ready, None) => (Verdict::Inconclusive, Some("nobody looked".into()), None),
+        (Readiness::Ready, None) => (Verdict::Inconclusive, Some("interrupted before it was looked at".into()), None),
         (Readiness::Ready, Some(observation)) => weigh(stack, &seen.check, observation),
     };
     (seen.verdict, seen.reason, seen.failure) = (verdict, reason, failure);
@@ -65,20 +66,23 @@ fn tie_redirects(stack: &Stack, seen: &mut Seen) {
     let asked = published.and_then(|id| stack.by_id(id)).or_else(|| stack.at_address(observation.connected?));
     let alone = observation.redirects.len() == 1;
     for redirect in observation.redirects.iter_mut().filter(|redirect| redirect.observation.failure.is_none()) {
-        let at = if here && is_loopback(&redirect.host) {
-            let ours = |container: &&Container| {
-                container.on_host_network() || container.ports.iter().any(|port| port.host_port == Some(redirect.port))
-            };
-            stack.containers.iter().find(ours)
+        let to_host = here && is_loopback(&redirect.host);
+        let at = if to_host {
+            let bound =
+                |container: &&Container| container.ports.iter().any(|port| port.host_port == Some(redirect.port));
+            stack.containers.iter().find(bound)
         } else {
             redirect.observation.connected.and_then(|address| stack.at_address(address))
         };
         let detail = match (at, asked) {
-            (None, Some(_)) if here && is_loopback(&redirect.host) => {
+            // What is on the host's network listens there without publishing.
+            (None, Some(_)) if to_host && !stack.containers.iter().any(Container::on_host_network) => {
                 format!("somebody answers, but no container of this project publishes port {}", redirect.port)
             }
-            // A cluster of one broker has no other that it could mean.
-            (Some(at), Some(asked)) if alone && !at.on_host_network() && !stack.share_namespace(at, asked) => {
+            // A cluster of one broker has no other that it could mean. A proxy before it is no broker.
+            (Some(at), Some(asked))
+                if alone && is_kafka(at) && is_kafka(asked) && !stack.share_namespace(at, asked) =>
+            {
                 format!("that is {}, another broker than {}, which was asked", at.label(), asked.label())
             }
             _ => continue,
@@ -86,6 +90,10 @@ fn tie_redirects(stack: &Stack, seen: &mut Seen) {
         let failure = Failure { phase: PhaseName::Handshake, kind: Kind::WrongIdentity, detail };
         redirect.observation.failure = Some(failure);
     }
+}
+
+fn is_kafka(container: &Container) -> bool {
+    technology(container).is_some_and(|technology| technology.protocol() == Protocol::Kafka)
 }
 
 type Weighed = (Verdict, Option<String>, Option<Failure>);

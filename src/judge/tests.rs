@@ -130,10 +130,17 @@ fn kafka(seen: Seen, asked: IpAddr, host: &str, port: u16, at: IpAddr) -> Seen {
 
 #[test]
 fn a_broker_alone_may_only_send_to_itself() {
-    let stack = shop();
-    let ask = || check(from(&stack, "app"), Protocol::Kafka, "db", 9092, YES);
-    assert_eq!(judged(stack.clone(), vec![kafka(ask(), address(4), "db", 9092, address(4))]), [Verdict::Pass]);
-    assert_eq!(judged(stack.clone(), vec![kafka(ask(), address(4), "web", 9092, address(3))]), [Verdict::Fail]);
+    // `web` and `db` are brokers, or one of them is a proxy before the other.
+    let judged = |web: &str, db: &str, host: &str, at: u8| {
+        let stack = stack([container("app", "any:1"), container("web", web), container("db", db)]);
+        let ask = check(from(&stack, "app"), Protocol::Kafka, "db", 9092, YES);
+        judged(stack, vec![kafka(ask, address(4), host, 9092, address(at))])[0]
+    };
+    let (broker, proxy) = ("apache/kafka:4.1.0", "library/haproxy:3");
+    assert_eq!(judged(broker, broker, "db", 4), Verdict::Pass);
+    assert_eq!(judged(broker, broker, "web", 3), Verdict::Fail);
+    assert_eq!(judged(broker, proxy, "web", 3), Verdict::Pass);
+    assert_eq!(judged(proxy, broker, "web", 3), Verdict::Pass);
 }
 
 #[test]
