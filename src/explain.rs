@@ -2,9 +2,9 @@
 
 use crate::catalog::Page;
 use crate::cli::When;
+use crate::nearest::nearest;
 use crate::report::explain::page;
 use crate::rule::RULES;
-use crate::rule::unknown_host_name::nearest;
 use crate::{catalog, exit, terminal};
 
 /// Prints a rule's page; without a rule the list, in the order in which rules are tried.

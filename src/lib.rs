@@ -10,6 +10,7 @@ pub mod exit;
 pub mod explain;
 pub mod interrupt;
 pub mod judge;
+pub mod nearest;
 pub mod observation;
 pub mod observe;
 pub mod output;

@@ -1,10 +1,11 @@
 //! Connections that users declare: `app -> kafka://kafka:29092`, `app -/-> mysql://mysql:3306`.
 
 use super::address::{self, Form};
-use super::hosts::{self, Place, nearest_of};
+use super::hosts::{self, Place};
 use super::served::served;
 use super::{Connection, credentials, vantage};
 use crate::catalog::catalog;
+use crate::nearest::nearest;
 use crate::plan::{Credentials, Expectation, Origin, OriginKind, Published, Vantage};
 use crate::stack::Stack;
 use crate::target::{Protocol, Target};
@@ -192,7 +193,7 @@ fn spoken(scheme: &str) -> Result<(Protocol, Option<u16>), DeclaredError> {
     }
     let known = catalog().technologies().iter().flat_map(|technology| &technology.schemes).map(String::as_str);
     let known = known.chain(Protocol::ALL.iter().map(|protocol| protocol.scheme()));
-    Err(DeclaredError::Scheme { scheme: scheme.to_owned(), hint: hint(nearest_of(known, scheme)) })
+    Err(DeclaredError::Scheme { scheme: scheme.to_owned(), hint: hint(nearest(scheme, known)) })
 }
 
 /// What is spoken at `host:port`, by the image of the container that is meant.
@@ -256,7 +257,7 @@ pub fn vantages(stack: &Stack, text: &str) -> Result<Vec<Vantage>, DeclaredError
         known.extend(&services);
         return Err(DeclaredError::UnknownVantage {
             name: told(text),
-            hint: hint(nearest_of(known.iter().copied(), service)),
+            hint: hint(nearest(service, known.iter().copied())),
             known: text::list(&known),
         });
     }
@@ -278,7 +279,7 @@ fn network(stack: &Stack, name: &str) -> Result<Vantage, DeclaredError> {
     let known: Vec<_> = stack.networks.iter().map(|network| network.key.as_deref().unwrap_or(&network.name)).collect();
     Err(DeclaredError::UnknownNetwork {
         name: told(name),
-        hint: hint(nearest_of(known.iter().copied(), name)),
+        hint: hint(nearest(name, known.iter().copied())),
         known: if known.is_empty() { "none".into() } else { text::list(&known) },
     })
 }

@@ -101,15 +101,7 @@ fn extra_host<'a>(container: &'a Container, host: &str) -> Option<&'a str> {
 /// The name of the stack that is most like this one, where it is so like it that it was probably meant.
 #[must_use]
 pub fn nearest<'a>(stack: &'a Stack, host: &str) -> Option<&'a str> {
-    let host = host.to_ascii_lowercase();
-    nearest_of(stack.names().into_keys(), &host)
-}
-
-/// The candidate that is most like `word`: at most two edits, and one in a short word.
-pub(super) fn nearest_of<'a>(candidates: impl Iterator<Item = &'a str>, word: &str) -> Option<&'a str> {
-    let most = if word.chars().count() < 6 { 1 } else { 2 };
-    let distances = candidates.map(|candidate| (strsim::osa_distance(candidate, word), candidate));
-    distances.filter(|&(distance, _)| (1..=most).contains(&distance)).min().map(|(_, candidate)| candidate)
+    crate::nearest::nearest(host, stack.names().into_keys())
 }
 
 /// The container that publishes this port of the host, bound now or asked for.

@@ -1,6 +1,7 @@
 //! A name that nobody in the project has.
 
 use super::{Cause, Facts, Failed, Rule};
+use crate::nearest::nearest;
 use crate::observation::FailureKind as Kind;
 use crate::text;
 
@@ -24,7 +25,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     let nearest = nearest(host, facts.stack.names().into_keys());
     let instead = match (hostname_of, &nearest) {
         (Some(owner), _) => Some(owner.service.clone()),
-        (None, Some(name)) => Some(name.clone()),
+        (None, Some(name)) => Some((*name).to_owned()),
         (None, None) => None,
     };
     let help = match &instead {
@@ -47,29 +48,4 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
         evidence: vec![failed.evidence()],
         help,
     })
-}
-
-/// The name that is spelt most like `name`, if any is near enough to be meant: at most a third of it differs.
-#[must_use]
-pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
-    let limit = (name.chars().count() / 3).max(1);
-    known
-        .map(|candidate| (strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
-        .filter(|(distance, _)| (1..=limit).contains(distance))
-        .min()
-        .map(|(_, candidate)| candidate.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::nearest;
-
-    #[test]
-    fn only_near_names_are_suggested() {
-        let known = ["kafka", "mysql", "redis"];
-        assert_eq!(nearest("kafkaa", known.into_iter()).as_deref(), Some("kafka"));
-        assert_eq!(nearest("kakfa", known.into_iter()).as_deref(), Some("kafka"));
-        assert_eq!(nearest("postgres", known.into_iter()), None);
-        assert_eq!(nearest("db", known.into_iter()), None);
-    }
 }

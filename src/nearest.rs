@@ -1,0 +1,25 @@
+//! The name that was probably meant.
+
+/// The candidate that is spelt most like `word`, whatever its case: at most two edits away, and one where the word is
+/// short; never the word itself.
+pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    let most = if word.chars().count() < 6 { 1 } else { 2 };
+    let distances = candidates.map(|candidate| (strsim::osa_distance(&candidate.to_lowercase(), &word), candidate));
+    distances.filter(|&(distance, _)| (1..=most).contains(&distance)).min().map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn only_near_names_are_suggested() {
+        let known = ["kafka", "mysql", "redis"];
+        assert_eq!(nearest("kafkaa", known.into_iter()), Some("kafka"));
+        assert_eq!(nearest("KAKFA", known.into_iter()), Some("kafka"));
+        assert_eq!(nearest("postgres", known.into_iter()), None);
+        assert_eq!(nearest("db", known.into_iter()), None);
+        assert_eq!(nearest("redis", known.into_iter()), None);
+    }
+}
