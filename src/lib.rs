@@ -6,6 +6,7 @@
 pub mod catalog;
 pub mod cli;
 pub mod derive;
+pub mod evidence;
 pub mod exit;
 pub mod explain;
 pub mod interrupt;

@@ -18,10 +18,16 @@ pub struct Observation {
     pub resolver: Option<String>,
     /// The address of the connection that was made.
     pub connected: Option<IpAddr>,
+    /// The addresses that were tried before that one and could not be connected to, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<Tried>,
     /// How far the attempt came.
     pub depth: Depth,
     /// What the peer said about itself.
     pub peer: Option<Peer>,
+    /// The certificate that the peer showed, where TLS was spoken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Certificate>,
     /// The addresses that the peer handed out, each tried from the same vantage.
     pub redirects: Vec<Redirect>,
     /// How it failed, where it failed.
@@ -44,6 +50,36 @@ impl Observation {
     pub fn unlooked(reason: impl Into<String>) -> Self {
         Self { unlooked: Some(reason.into()), ..Self::default() }
     }
+}
+
+/// An address that could not be connected to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Tried {
+    /// The address.
+    pub address: IpAddr,
+    /// In which way.
+    pub kind: FailureKind,
+    /// The system's words.
+    pub detail: String,
+}
+
+/// A certificate as the peer showed it. Strings are bounded and safe to print.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Certificate {
+    /// Whom it is for.
+    pub names: Vec<String>,
+    /// Who signed it.
+    pub issuer: Option<String>,
+    /// From when it holds, RFC 3339.
+    pub not_before: Option<String>,
+    /// Until when it holds, RFC 3339.
+    pub not_after: Option<String>,
+    /// Whether its own key signed it.
+    pub self_signed: bool,
+    /// Whether it leads to an authority that the client trusts; `None` where it is not known whom the client trusts.
+    pub trusted: Option<bool>,
 }
 
 /// One step of an attempt.
@@ -164,6 +200,12 @@ pub enum FailureKind {
     RoundTrip,
     /// A connection could be made that must not be.
     Open,
+    /// The certificate does not hold now: it has expired, or does not hold yet.
+    CertificateExpired,
+    /// The certificate leads to no authority that the client trusts.
+    CertificateUntrusted,
+    /// The account's authentication plugin or mechanism is not to be had, on one side or the other.
+    AuthenticationUnsupported,
 }
 
 /// An address that a peer handed out, and what was seen there.
@@ -315,6 +357,23 @@ impl KafkaPeer {
     }
 }
 
+/// What is seen of a network namespace from inside, without a connection to anybody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Survey {
+    /// The sockets that listen.
+    pub listeners: Fact<Vec<Listener>>,
+    /// The interfaces and their addresses.
+    pub interfaces: Fact<Vec<Interface>>,
+}
+
+impl Survey {
+    /// A survey that could not be made.
+    #[must_use]
+    pub fn not_looked(reason: &str) -> Self {
+        Self { listeners: Fact::NotLooked(reason.to_owned()), interfaces: Fact::NotLooked(reason.to_owned()) }
+    }
+}
+
 /// A socket that listens, as `/proc/net/tcp` of its namespace shows it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Listener {
@@ -322,6 +381,17 @@ pub struct Listener {
     pub address: IpAddr,
     /// TCP port.
     pub port: u16,
+}
+
+/// A network interface.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Interface {
+    /// The kernel's name: `eth0`.
+    pub name: String,
+    /// The largest packet that it sends, in bytes, where that could be read.
+    pub mtu: Option<u32>,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// A fact that may not have been looked at. A missing fact is never read as absence.
@@ -343,6 +413,15 @@ impl<T> Fact<T> {
         match self {
             Self::Present(value) => Some(value),
             Self::Absent | Self::NotLooked(_) => None,
+        }
+    }
+
+    /// Why it was not looked at, where it was not.
+    #[must_use]
+    pub fn unseen(&self) -> Option<&str> {
+        match self {
+            Self::NotLooked(reason) => Some(reason),
+            Self::Present(_) | Self::Absent => None,
         }
     }
 }

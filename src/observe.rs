@@ -1,17 +1,15 @@
 //! Looks from every vantage at once, one attempt per check, and hands each observation on as it arrives.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::sync::{Semaphore, mpsc::UnboundedSender};
 
-use crate::judge;
-use crate::observation::{Fact, FailureKind as Kind, Listener, Observation};
+use crate::observation::Observation;
 use crate::plan::{Check, Expectation, Readiness, Vantage};
 use crate::probe::{Options, Request};
-use crate::rule::{Facts, Verdict};
 use crate::stack::Stack;
 use crate::vantage::{Session, Ways};
 
@@ -108,46 +106,19 @@ fn request(stack: &Stack, check: &Check, how: How) -> Request {
         spare_cache: check.login_would_hide(),
     };
     let timeout = if how.round_trip { how.timeout.max(ROUND_TRIP) } else { how.timeout };
-    Request { target: check.target.clone(), timeout, credentials: check.credentials.clone(), options }
-}
-
-/// Looks at what listens in the containers whose failures depend on it: those that refused, or broke off.
-pub async fn survey(ways: &Ways, facts: &mut Facts, sessions: &Sessions) {
-    let mut wanted = BTreeSet::new();
-    for seen in facts.checks.iter().filter(|seen| seen.verdict == Verdict::Fail) {
-        for failed in judge::failures(seen) {
-            if !failed.is(&[Kind::Refused, Kind::Reset, Kind::Closed, Kind::Silent]) {
-                continue;
-            }
-            if let Some(container) = failed.server(facts) {
-                wanted.insert(facts.stack.namespace_owner(container).id.clone());
-            }
-        }
+    Request {
+        target: check.target.clone(),
+        timeout,
+        credentials: check.credentials.clone(),
+        security: check.security.clone(),
+        options,
     }
-    let stack = &facts.stack;
-    let look = async |id: String| -> Option<(String, Fact<Vec<Listener>>)> {
-        let container = stack.by_id(&id).filter(|container| container.is_running())?;
-        let replica = container.scaled.then_some(container.number);
-        let vantage = Vantage::Container { service: container.service.clone(), replica, id: id.clone() };
-        let listeners = match sessions.get(&vantage) {
-            Some(session) => session.survey().await,
-            None => match ways.open(&vantage, stack).await {
-                Ok(session) => {
-                    let listeners = session.survey().await;
-                    session.close().await;
-                    listeners
-                }
-                Err(reason) => Fact::NotLooked(reason.to_string()),
-            },
-        };
-        Some((id, listeners))
-    };
-    facts.listeners = join_all(wanted.into_iter().map(look)).await.into_iter().flatten().collect();
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Security;
     use crate::target::{Protocol, Target};
 
     fn check(port: u16) -> Check {
@@ -160,6 +131,7 @@ mod tests {
             published: None,
             readiness: Readiness::Ready,
             settings: Vec::new(),
+            security: Security::default(),
             credentials: None,
         }
     }

@@ -34,6 +34,11 @@ fn without_secrets(container: &mut Container) {
         *argument = text::redact(argument);
     }
     container.state.error = text::redact(&container.state.error);
+    container.healthcheck = container.healthcheck.iter().map(|word| text::redact(word)).collect();
+    // Where somebody's files lie is nobody else's business here either.
+    for mount in container.mounts.iter_mut().filter(|mount| mount.kind == "bind") {
+        mount.source.clear();
+    }
     if let Some(health) = &mut container.health {
         health.output.clear();
     }

@@ -11,7 +11,7 @@ use crate::cli::{Cli, Command, Shared};
 use crate::derive::{declared, environment, published};
 use crate::exit::{self, Leniency};
 use crate::interrupt::Interrupt;
-use crate::observe::{How, Sighting, observe, survey};
+use crate::observe::{How, Sighting, observe};
 use crate::output::Output;
 use crate::plan::build::{Narrow, build};
 use crate::plan::{Check, OriginKind, Vantage};
@@ -20,7 +20,7 @@ use crate::report::{Report, build as assemble};
 use crate::rule::{Facts, Seen, Verdict};
 use crate::stack::{Stack, connect, project, read};
 use crate::vantage::Ways;
-use crate::{explain, judge, record, text, vantage};
+use crate::{evidence, explain, judge, record, text, vantage};
 
 /// How long probes have to delete the topics of their round trips: a little longer than they take at most.
 const GRACE: Duration = kafka::LAST_CHANCE.saturating_add(Duration::from_millis(300));
@@ -202,8 +202,8 @@ async fn observe_and_survey(
     let (sessions, collected) = tokio::join!(looking, collect(receiver, facts, output));
     collected?;
     judge::verdicts(facts);
+    evidence::collect(ways, &connection.docker, facts, &sessions).await;
     if facts.checks.iter().any(|seen| seen.verdict == Verdict::Fail) {
-        survey(ways, facts, &sessions).await;
         // Nobody is accused for what happened while we looked. An engine that has gone away has changed everything.
         let later = read::read(connection, &facts.stack.project).await.unwrap_or_default();
         facts.changed = facts.stack.changed_until(&later);

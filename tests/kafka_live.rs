@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crosscheck::observation::{Depth, Observation, Peer};
+use crosscheck::plan::Security;
 use crosscheck::probe::{Options, Request, look};
 use crosscheck::target::{Protocol, Target};
 
@@ -45,7 +46,14 @@ impl Broker {
 
     async fn look(&self, options: Options) -> Observation {
         let target = Target::new(Protocol::Kafka, "localhost", self.port);
-        look(&Request { target, timeout: Duration::from_secs(15), credentials: None, options }).await
+        look(&Request {
+            target,
+            timeout: Duration::from_secs(15),
+            credentials: None,
+            security: Security::default(),
+            options,
+        })
+        .await
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bollard::Docker;
 use crosscheck::observation::{Depth, Fact, FailureKind, Observation};
-use crosscheck::plan::Vantage;
+use crosscheck::plan::{Security, Vantage};
 use crosscheck::probe::{Options, Request};
 use crosscheck::stack::Stack;
 use crosscheck::target::{Protocol, Target};
@@ -21,6 +21,7 @@ fn request(host: &str, port: u16) -> Request {
         target: Target::new(Protocol::Tcp, host, port),
         timeout: Duration::from_secs(3),
         credentials: None,
+        security: Security::default(),
         options: Options { connect_only: true, ..Options::default() },
     }
 }

@@ -6,7 +6,7 @@ use super::served::served;
 use super::{Connection, credentials, vantage};
 use crate::catalog::catalog;
 use crate::nearest::nearest;
-use crate::plan::{Credentials, Expectation, Origin, OriginKind, Published, Vantage};
+use crate::plan::{Credentials, Expectation, Origin, OriginKind, Published, Security, Vantage};
 use crate::stack::Stack;
 use crate::target::{Protocol, Target};
 use crate::text;
@@ -95,6 +95,7 @@ pub fn derive(stack: &Stack, expectations: &[String]) -> Result<Vec<Connection>,
                     )),
                 },
                 expect,
+                security: Security::default(),
                 settings: Vec::new(),
                 credentials: credentials.clone(),
             });

@@ -12,7 +12,7 @@ use super::served::{known_port, served, technology};
 use super::variable::{Environment, Variable};
 use super::{Connection, vantage};
 use crate::catalog::{Known, Port, Role, Speaks, Technology, catalog};
-use crate::plan::{Expectation, Origin, OriginKind, Published};
+use crate::plan::{Expectation, Origin, OriginKind, Published, Security};
 use crate::stack::{Container, Stack};
 use crate::target::{Protocol, Target, is_loopback};
 use crate::text;
@@ -148,6 +148,7 @@ fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Conne
             container_port,
         }),
         expect: Expectation::Answers,
+        security: Security::default(),
         settings: settings(asked, address, &meaning, protocol, login.absent),
         credentials: login.credentials,
     })

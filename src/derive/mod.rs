@@ -16,7 +16,7 @@ pub mod variable;
 #[cfg(test)]
 pub(crate) mod testing;
 
-use crate::plan::{Credentials, Expectation, Origin, Published, Vantage};
+use crate::plan::{Credentials, Expectation, Origin, Published, Security, Vantage};
 use crate::stack::Container;
 use crate::target::Target;
 
@@ -36,6 +36,8 @@ pub struct Connection {
     /// What the client's settings say of how it connects, by name:
     /// `credentials` (`none` or `file`), `driver`, `tls`, `security-protocol`, and MySQL's JDBC parameters verbatim.
     pub settings: Vec<(String, String)>,
+    /// How the client secures its connections, as far as its settings say.
+    pub security: Security,
     /// The client's own credentials, where they surely belong to this target.
     pub credentials: Option<Credentials>,
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Connection;
 use super::served::served;
-use crate::plan::{Expectation, Origin, OriginKind, Published, Vantage};
+use crate::plan::{Expectation, Origin, OriginKind, Published, Security, Vantage};
 use crate::stack::{Container, PublishedAt, PublishedPort, Stack};
 use crate::target::{Target, host_and_port};
 
@@ -52,6 +52,7 @@ fn connection(stack: &Stack, container: &Container, port: &PublishedPort) -> Opt
             container_port: port.container_port,
         }),
         expect: Expectation::Answers,
+        security: Security::default(),
         settings: Vec::new(),
         credentials: None,
     })

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use super::*;
 use crate::derive::testing::{container, port, stack};
 use crate::observation::{KafkaPeer, MysqlPeer, Redirect};
-use crate::plan::{Origin, Published, build::Narrow, build::build};
-use crate::target::Target;
+use crate::plan::{Origin, Published, Security, Vantage, build::Narrow, build::build};
+use crate::target::{Protocol, Target};
 
 /// The addresses that [`stack`] gives: app 2, web 3, db 4.
 fn address(last: u8) -> IpAddr {
@@ -32,6 +32,7 @@ fn check(from: Vantage, protocol: Protocol, host: &str, port: u16, expect: Expec
         published: None,
         readiness: Readiness::Ready,
         settings: Vec::new(),
+        security: Security::default(),
         credentials: None,
     })
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Check, Credentials, Expectation, OriginKind, Published, Readiness, Vantage};
+use super::{Check, Credentials, Expectation, OriginKind, Published, Readiness, Security, Vantage};
 use crate::derive::Connection;
 use crate::derive::hosts::{Place, place};
 use crate::stack::{Container, PublishedAt, Stack, Status};
@@ -72,7 +72,11 @@ fn other_login(known: &Check, connection: &Connection) -> bool {
         connection.settings.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     };
     match (&known.credentials, &connection.credentials) {
-        (Some(one), Some(other)) => one != other || LOGIN_SETTINGS.iter().any(|name| known.setting(name) != said(name)),
+        (Some(one), Some(other)) => {
+            one != other
+                || known.security != connection.security
+                || LOGIN_SETTINGS.iter().any(|name| known.setting(name) != said(name))
+        }
         _ => false,
     }
 }
@@ -134,6 +138,7 @@ fn check(stack: &Stack, id: String, connection: Connection) -> Check {
         published: connection.published,
         readiness,
         settings: connection.settings,
+        security: connection.security,
         credentials: connection.credentials,
     }
 }
@@ -153,6 +158,9 @@ fn merge(check: &mut Check, connection: Connection) {
         if check.setting(&name).is_none() {
             check.settings.push((name, value));
         }
+    }
+    if check.security == Security::default() {
+        check.security = connection.security;
     }
     check.origins.push(connection.origin);
 }

@@ -127,6 +127,37 @@ impl PartialEq for Credentials {
     }
 }
 
+/// How a client secures its connections, as its own settings say. Holds no secret: certificates are public.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Security {
+    /// Whether it speaks TLS.
+    pub tls: Tls,
+    /// Whether it makes sure that the certificate comes from an authority that it trusts; `None` where nothing says so.
+    pub verifies_chain: Option<bool>,
+    /// Whether it makes sure that the certificate is for the host that it asked; `None` where nothing says so.
+    pub verifies_name: Option<bool>,
+    /// The authorities that it trusts, certificates in PEM; `None` where they are not known.
+    pub authorities: Option<String>,
+    /// Its SASL mechanism, as it writes it: `PLAIN`, `SCRAM-SHA-256`.
+    pub mechanism: Option<String>,
+}
+
+/// Whether a client speaks TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tls {
+    /// Nothing says so: what the protocol's clients do by themselves.
+    #[default]
+    Unsaid,
+    /// Never.
+    Off,
+    /// Where the server offers it.
+    Preferred,
+    /// Always.
+    Required,
+}
+
 /// Whether a check can be looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -163,6 +194,9 @@ pub struct Check {
     /// What the client's settings say of how it connects (`security-protocol: SASL_PLAINTEXT`, `useSSL: false`).
     #[serde(default)]
     pub settings: Vec<(String, String)>,
+    /// How the client secures its connections, as far as its settings say.
+    #[serde(default)]
+    pub security: Security,
     /// The client's credentials for it.
     #[serde(skip)]
     pub credentials: Option<Credentials>,

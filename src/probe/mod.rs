@@ -6,6 +6,7 @@
 pub mod dns;
 mod hide;
 pub mod http;
+mod interfaces;
 pub mod kafka;
 pub mod mysql;
 pub mod redis;
@@ -26,8 +27,8 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
-use crate::observation::{Depth, Failure, FailureKind, Observation, Phase, PhaseName};
-use crate::plan::Credentials;
+use crate::observation::{Depth, Failure, FailureKind, Observation, Phase, PhaseName, Tried};
+use crate::plan::{Credentials, Security};
 use crate::target::{Protocol, Target};
 use crate::text;
 
@@ -40,6 +41,8 @@ pub struct Request {
     pub timeout: Duration,
     /// The client's credentials, where they may be used towards this target.
     pub credentials: Option<Credentials>,
+    /// How the client secures its connections.
+    pub security: Security,
     /// How far to go.
     pub options: Options,
 }
@@ -159,8 +162,11 @@ impl Attempt {
         self.observation.resolver = Some(found.resolver);
         self.reached(Depth::Resolved);
         let deadline = self.deadline;
-        let (stream, address) =
-            self.step(PhaseName::Connect, connect_any(&found.addresses, target.port, deadline)).await?;
+        let mut tried = Vec::new();
+        let connecting = connect_any(&found.addresses, target.port, deadline, &mut tried);
+        let connected = self.step(PhaseName::Connect, connecting).await;
+        self.observation.tried = tried;
+        let (stream, address) = connected?;
         self.observation.connected = Some(address);
         self.reached(Depth::Connected);
         Ok(stream)
@@ -170,7 +176,12 @@ impl Attempt {
 /// Tries the addresses in order; each gets an equal share of the time that is left, so that one black hole does not
 /// hide an address that works. Where none answers, the failure that tells most about the target is given: that the
 /// system has no IPv6 must not hide that the port is closed on IPv4.
-async fn connect_any(addresses: &[IpAddr], port: u16, deadline: Instant) -> Result<(TcpStream, IpAddr), Fault> {
+async fn connect_any(
+    addresses: &[IpAddr],
+    port: u16,
+    deadline: Instant,
+    tried: &mut Vec<Tried>,
+) -> Result<(TcpStream, IpAddr), Fault> {
     let mut told = Fault::new(FailureKind::NameNotFound, "no address");
     for (index, &address) in addresses.iter().enumerate() {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -187,6 +198,7 @@ async fn connect_any(addresses: &[IpAddr], port: u16, deadline: Instant) -> Resu
                 Fault::new(FailureKind::TimedOut, words)
             }
         };
+        tried.push(Tried { address, kind: fault.kind, detail: text::line(&fault.detail, 200) });
         if index == 0 || tells(&fault) > tells(&told) {
             told = fault;
         }
@@ -230,11 +242,13 @@ mod tests {
         let listener = tokio::net::TcpListener::bind((here, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let deadline = || Instant::now() + Duration::from_secs(2);
-        let (_, address) = connect_any(&[nowhere, here], port, deadline()).await.unwrap();
+        let mut tried = Vec::new();
+        let (_, address) = connect_any(&[nowhere, here], port, deadline(), &mut tried).await.unwrap();
         assert_eq!(address, here);
+        assert_eq!(tried.iter().map(|tried| tried.address).collect::<Vec<_>>(), [nowhere]);
         drop(listener);
         for addresses in [[nowhere, here], [here, nowhere]] {
-            let fault = connect_any(&addresses, port, deadline()).await.unwrap_err();
+            let fault = connect_any(&addresses, port, deadline(), &mut tried).await.unwrap_err();
             assert_eq!(fault, Fault::new(FailureKind::Refused, "connection refused"));
         }
     }

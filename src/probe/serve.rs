@@ -13,8 +13,8 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinSet, LocalSet};
 
 use super::wire::{Line, Order, Reply, VERSION, read_line};
-use super::{kafka, sockets};
-use crate::observation::{Fact, Observation};
+use super::{interfaces, kafka, sockets};
+use crate::observation::{Observation, Survey};
 
 /// What is said of a look that panicked.
 const BUG: &str = "the probe itself failed here: this is a bug of crosscheck";
@@ -134,8 +134,8 @@ async fn read(mut stdin: BufReader<impl AsyncRead + Unpin>, replies: mpsc::Sende
             Ok(Order::Survey { id }) => {
                 let replies = replies.clone();
                 looks.spawn_local(async move {
-                    let listeners = survey().await;
-                    let _ = replies.send(Reply::Listeners { id, listeners }).await;
+                    let survey = survey().await;
+                    let _ = replies.send(Reply::Surveyed { id, survey }).await;
                 });
                 None
             }
@@ -155,10 +155,10 @@ pub(crate) async fn look(request: &super::Request) -> Observation {
 }
 
 /// What listens in this namespace.
-pub(crate) async fn survey() -> Fact<Vec<crate::observation::Listener>> {
-    // The kernel writes this list while it is read, which takes long where there are many connections.
-    let seen = tokio::task::spawn_blocking(sockets::listeners).await;
-    seen.unwrap_or_else(|_| Fact::NotLooked(BUG.into()))
+pub(crate) async fn survey() -> Survey {
+    // The kernel writes the list of sockets while it is read, which takes long where there are many connections.
+    let look = || Survey { listeners: sockets::listeners(), interfaces: interfaces::interfaces() };
+    tokio::task::spawn_blocking(look).await.unwrap_or_else(|_| Survey::not_looked(BUG))
 }
 
 /// The id of an order of a kind that this version does not know.
@@ -189,7 +189,7 @@ mod tests {
     use super::super::wire::{LONGEST_LINE, WireRequest};
     use super::super::{Options, Request};
     use super::*;
-    use crate::observation::Depth;
+    use crate::observation::{Depth, Fact};
     use crate::target::{Protocol, Target};
 
     /// A probe under test, from its owner's side.
@@ -233,6 +233,7 @@ mod tests {
             target: Target::new(Protocol::Tcp, "127.0.0.1", port),
             timeout: Duration::from_secs(5),
             credentials: None,
+            security: crate::plan::Security::default(),
             options: Options { connect_only, ..Options::default() },
         };
         serde_json::to_string(&Order::Look { id, request: WireRequest::from(&request) }).unwrap() + "\n"
@@ -260,7 +261,8 @@ mod tests {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut probe = Probe::greeted().await;
         probe.say("{\"survey\":{\"id\":4}}\n").await;
-        let Reply::Listeners { id: 4, listeners: Fact::Present(listeners) } = probe.hear().await else { panic!() };
+        let Reply::Surveyed { id: 4, survey } = probe.hear().await else { panic!() };
+        let Fact::Present(listeners) = survey.listeners else { panic!() };
         assert!(listeners.iter().any(|one| one.port == server.local_addr().unwrap().port()), "{listeners:?}");
     }
 
@@ -292,7 +294,7 @@ mod tests {
         probe.say(&depths).await;
         assert!(matches!(probe.hear().await, Reply::Unknown { id: None }));
         probe.say("{\"survey\":{\"id\":9}}\n").await;
-        assert!(matches!(probe.hear().await, Reply::Listeners { id: 9, .. }));
+        assert!(matches!(probe.hear().await, Reply::Surveyed { id: 9, .. }));
     }
 
     #[tokio::test]
@@ -304,7 +306,7 @@ mod tests {
         }
         probe.say("\n{\"survey\":{\"id\":1}}\n").await;
         assert!(matches!(probe.hear().await, Reply::Unknown { id: None }));
-        assert!(matches!(probe.hear().await, Reply::Listeners { id: 1, .. }));
+        assert!(matches!(probe.hear().await, Reply::Surveyed { id: 1, .. }));
     }
 
     #[tokio::test]

@@ -89,7 +89,14 @@ pub(super) async fn look(
     let credentials =
         account.map(|(user, password)| Credentials { user: user.into(), password: Some(password.into()) });
     let timeout = Duration::from_millis(1500);
-    super::look(&Request { target, timeout, credentials, options: Options::default() }).await
+    super::look(&Request {
+        target,
+        timeout,
+        credentials,
+        security: crate::plan::Security::default(),
+        options: Options::default(),
+    })
+    .await
 }
 
 /// In which way it failed.

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
 use super::{Options, Request};
-use crate::observation::{Fact, Listener, Observation};
-use crate::plan::Credentials;
+use crate::observation::{Observation, Survey};
+use crate::plan::{Credentials, Security};
 use crate::target::Target;
 
 /// The version of this protocol. A probe of another version is refused.
@@ -35,7 +35,7 @@ pub enum Order {
         /// What to look at.
         request: WireRequest,
     },
-    /// Say what listens in this namespace.
+    /// Say what this namespace looks like from inside.
     Survey {
         /// Names the answer.
         id: u32,
@@ -49,6 +49,8 @@ pub struct WireRequest {
     timeout_micros: u64,
     user: Option<String>,
     password: Option<String>,
+    #[serde(default)]
+    security: Security,
     options: Options,
 }
 
@@ -66,6 +68,7 @@ impl From<&Request> for WireRequest {
             timeout_micros: u64::try_from(request.timeout.as_micros()).unwrap_or(u64::MAX),
             user: credentials.map(|c| c.user.clone()),
             password: credentials.and_then(|c| c.password.as_ref()).map(|p| p.expose_secret().to_owned()),
+            security: request.security.clone(),
             options: request.options,
         }
     }
@@ -78,6 +81,7 @@ impl From<WireRequest> for Request {
             target: wire.target,
             timeout: std::time::Duration::from_micros(wire.timeout_micros),
             credentials: wire.user.map(|user| Credentials { user, password }),
+            security: wire.security,
             options: wire.options,
         }
     }
@@ -99,12 +103,12 @@ pub enum Reply {
         /// The facts.
         observation: Box<Observation>,
     },
-    /// What listens.
-    Listeners {
+    /// What the namespace looks like.
+    Surveyed {
         /// The order's.
         id: u32,
-        /// The sockets.
-        listeners: Fact<Vec<Listener>>,
+        /// The facts.
+        survey: Survey,
     },
     /// An order that this probe does not know, by its id where one could be read: inconclusive, never a failure.
     Unknown {

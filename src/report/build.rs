@@ -3,9 +3,8 @@
 use super::{CheckResult, EngineInfo, Finding, NotEvaluated, OriginInfo, Report, ServiceInfo, Severity, Summary, Tool};
 use crate::catalog;
 use crate::judge::Judged;
-use crate::observation::Fact;
 use crate::plan::{Check, Expectation, Readiness};
-use crate::rule::{Facts, Seen, Verdict};
+use crate::rule::{Facts, Need, RULES, Rule, Seen, Verdict};
 use crate::stack::{Container, Stack};
 
 /// The report's frame: everything that is known before a check is made.
@@ -112,17 +111,28 @@ pub fn finding(judged: &Judged) -> Finding {
 /// Rules that would have had more to say, had a fact not been out of reach.
 #[must_use]
 pub fn not_evaluated(facts: &Facts) -> Vec<NotEvaluated> {
-    facts
-        .listeners
-        .iter()
-        .filter_map(|(id, listeners)| match listeners {
-            Fact::NotLooked(reason) => Some(NotEvaluated {
-                rule: "listens-on-loopback-only".into(),
-                reason: format!("{}: {reason}", facts.stack.by_id(id).map(Container::label).unwrap_or_default()),
-            }),
-            _ => None,
-        })
-        .collect()
+    let label = |id: &String| facts.stack.by_id(id).map(Container::label).unwrap_or_default();
+    let mut unseen: Vec<(Need, String)> = Vec::new();
+    for (id, survey) in &facts.surveys {
+        let reasons = [(Need::Listeners, survey.listeners.unseen()), (Need::Interfaces, survey.interfaces.unseen())];
+        unseen.extend(reasons.into_iter().filter_map(|(need, why)| Some((need, format!("{}: {}", label(id), why?)))));
+    }
+    unseen.extend(
+        facts.logs.iter().filter_map(|(id, log)| Some((Need::Logs, format!("{}: {}", label(id), log.unseen()?)))),
+    );
+    unseen.extend(
+        facts
+            .volumes
+            .iter()
+            .filter_map(|(name, volume)| Some((Need::Volumes, format!("{name}: {}", volume.unseen()?)))),
+    );
+    let of_rule = |rule: &Rule| {
+        let mut reasons: Vec<_> =
+            unseen.iter().filter(|(need, _)| rule.needs.contains(need)).map(|(_, why)| why.clone()).collect();
+        reasons.dedup();
+        reasons.into_iter().map(|reason| NotEvaluated { rule: rule.id.into(), reason }).collect::<Vec<_>>()
+    };
+    RULES.iter().flat_map(of_rule).collect()
 }
 
 /// Counts what the report holds.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::observation::{Fact, Failure, FailureKind, Listener, Observation, PhaseName, Redirect};
+use crate::observation::{Fact, Failure, FailureKind, Interface, Listener, Observation, PhaseName, Redirect, Survey};
 use crate::plan::{Check, OriginKind, Vantage};
 use crate::stack::{Container, Stack};
 use crate::target::{host_and_port, is_loopback};
@@ -17,8 +17,18 @@ pub struct Facts {
     pub stack: Stack,
     /// The checks and what was seen, in the order of the plan.
     pub checks: Vec<Seen>,
-    /// What listens in a container's namespace, by the container's id.
-    pub listeners: BTreeMap<String, Fact<Vec<Listener>>>,
+    /// What was seen of containers' network namespaces from inside, by the container's id.
+    #[serde(default)]
+    pub surveys: BTreeMap<String, Survey>,
+    /// The same of the host that crosscheck runs on.
+    #[serde(default)]
+    pub host: Option<Survey>,
+    /// The last lines of containers' logs, by id, oldest first: bounded, safe to print, without secrets.
+    #[serde(default)]
+    pub logs: BTreeMap<String, Fact<Vec<String>>>,
+    /// When the named volumes that matter were made, RFC 3339, by the engine's name of the volume.
+    #[serde(default)]
+    pub volumes: BTreeMap<String, Fact<String>>,
     /// The containers, by id, whose state is another one after looking than it was before.
     #[serde(default)]
     pub changed: BTreeSet<String>,
@@ -248,7 +258,35 @@ impl Facts {
     /// What listens in the namespace of a container, where that was looked at.
     #[must_use]
     pub fn listening(&self, container: &Container) -> Option<&[Listener]> {
-        let owner = self.stack.namespace_owner(container);
-        self.listeners.get(&owner.id).and_then(Fact::present).map(Vec::as_slice)
+        self.survey(container)?.listeners.present().map(Vec::as_slice)
+    }
+
+    /// The interfaces in the namespace of a container, where they were looked at.
+    #[must_use]
+    pub fn interfaces(&self, container: &Container) -> Option<&[Interface]> {
+        self.survey(container)?.interfaces.present().map(Vec::as_slice)
+    }
+
+    /// The interfaces of the host, where they were looked at.
+    #[must_use]
+    pub fn host_interfaces(&self) -> Option<&[Interface]> {
+        self.host.as_ref()?.interfaces.present().map(Vec::as_slice)
+    }
+
+    /// The last lines of a container's log, oldest first, where they could be read.
+    #[must_use]
+    pub fn log(&self, container: &Container) -> Option<&[String]> {
+        self.logs.get(&container.id)?.present().map(Vec::as_slice)
+    }
+
+    /// The last line of a container's log that holds one of these words.
+    #[must_use]
+    pub fn logged(&self, container: &Container, words: &[&str]) -> Option<&str> {
+        let holds = |line: &&String| words.iter().any(|word| line.contains(word));
+        self.log(container)?.iter().rev().find(holds).map(String::as_str)
+    }
+
+    fn survey(&self, container: &Container) -> Option<&Survey> {
+        self.surveys.get(&self.stack.namespace_owner(container).id)
     }
 }

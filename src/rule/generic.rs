@@ -76,12 +76,18 @@ pub const WRONG_PROTOCOL: Rule = Rule::new("wrong-protocol", |facts, failed| {
 
 /// No agreement.
 pub const TLS_FAILED: Rule = Rule::new("tls-failed", |facts, failed| {
-    seen(facts, failed, &[Kind::TlsFailed], "does not agree on TLS", |_, failed| {
-        if failed.failure.detail.contains("without TLS") {
-            return format!("{} answers in plain text: use http:// or its TLS port", server(failed));
-        }
-        format!("compare the TLS settings of {} with those of the client", server(failed))
-    })
+    seen(
+        facts,
+        failed,
+        &[Kind::TlsFailed, Kind::CertificateExpired, Kind::CertificateUntrusted],
+        "does not agree on TLS",
+        |_, failed| {
+            if failed.failure.detail.contains("without TLS") {
+                return format!("{} answers in plain text: use http:// or its TLS port", server(failed));
+            }
+            format!("compare the TLS settings of {} with those of the client", server(failed))
+        },
+    )
 });
 
 /// Plain text to a TLS port.

@@ -1,11 +1,11 @@
 //! The server runs and listens, but only on the loopback of its own container.
 
-use super::{Cause, Facts, Failed, Rule};
+use super::{Cause, Facts, Failed, Need, Rule};
 use crate::observation::{FailureKind as Kind, Listener};
 use crate::text;
 
 /// A connection fails because the server is bound to its own loopback.
-pub const RULE: Rule = Rule::new("listens-on-loopback-only", explain);
+pub const RULE: Rule = Rule::new("listens-on-loopback-only", explain).needing(&[Need::Listeners]);
 
 fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     if !failed.is(&[Kind::Refused, Kind::Reset, Kind::Closed])

@@ -33,13 +33,40 @@ pub struct Rule {
     pub explain: fn(&Facts, &Failed) -> Option<Cause>,
     /// Finds what is wrong whether or not a check fails for it.
     pub inspect: Option<fn(&Facts) -> Vec<Cause>>,
+    /// The facts beyond the checks' own without which it cannot tell.
+    pub needs: &'static [Need],
+}
+
+/// A kind of fact that is collected only where something failed, and that may be out of reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// What listens in the server's namespace.
+    Listeners,
+    /// The interfaces in a namespace.
+    Interfaces,
+    /// The last lines of a container's log.
+    Logs,
+    /// When a volume was made.
+    Volumes,
 }
 
 impl Rule {
     /// A rule that explains failed checks.
     #[must_use]
     pub const fn new(id: &'static str, explain: fn(&Facts, &Failed) -> Option<Cause>) -> Self {
-        Self { id, explain, inspect: None }
+        Self { id, explain, inspect: None, needs: &[] }
+    }
+
+    /// The same rule, which also looks for itself.
+    #[must_use]
+    pub const fn inspecting(self, inspect: fn(&Facts) -> Vec<Cause>) -> Self {
+        Self { inspect: Some(inspect), ..self }
+    }
+
+    /// The same rule, which needs these facts to tell.
+    #[must_use]
+    pub const fn needing(self, needs: &'static [Need]) -> Self {
+        Self { needs, ..self }
     }
 }
 

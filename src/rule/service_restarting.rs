@@ -8,7 +8,7 @@ use crate::stack::{Container, Status};
 use crate::text;
 
 /// The server of a failed connection is down because it crashes; told for every such container, used or not.
-pub const RULE: Rule = Rule { inspect: Some(inspect), ..Rule::new("service-restarting", explain) };
+pub const RULE: Rule = Rule::new("service-restarting", explain).inspecting(inspect);
 
 /// Where the engine's own resolver listens in every container.
 const ENGINE_DNS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 11));

@@ -6,10 +6,10 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use bollard::models::{
     ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, EndpointSettings, Health as ApiHealth,
-    HealthStatusEnum, HostConfig, PortMap,
+    HealthStatusEnum, HostConfig, MountPoint, PortMap,
 };
 
-use super::{Attachment, Container, Health, Limits, PublishedPort, State, Status};
+use super::{Attachment, Container, Dependency, Health, Limits, Mount, PublishedPort, State, Status};
 use crate::text;
 
 /// How much of a healthcheck's output is kept, in characters.
@@ -63,9 +63,31 @@ pub fn container(inspected: ContainerInspectResponse) -> Container {
         resolv_conf: inspected.resolv_conf_path.unwrap_or_default(),
         hosts: inspected.hosts_path.unwrap_or_default(),
         state: in_our_words(state),
+        created: inspected.created.unwrap_or_default(),
+        mounts: inspected.mounts.into_iter().flatten().map(mount).collect(),
+        healthcheck: config.healthcheck.and_then(|check| check.test).unwrap_or_default(),
+        depends_on: dependencies(&label("com.docker.compose.depends_on")),
+        config_hash: label("com.docker.compose.config-hash"),
         id,
         name,
     }
+}
+
+fn mount(mount: MountPoint) -> Mount {
+    let kind = mount.typ.unwrap_or_default();
+    // A volume's path on the engine's machine is the engine's own business.
+    let source = if kind == "volume" { mount.name } else { mount.source };
+    Mount { source: source.unwrap_or_default(), destination: mount.destination.unwrap_or_default(), kind }
+}
+
+/// `mysql:service_healthy:false,redis:service_started:true`, as Compose writes it in a label.
+fn dependencies(label: &str) -> Vec<Dependency> {
+    let one = |entry: &str| {
+        let mut parts = entry.trim().split(':').map(str::to_owned);
+        let service = parts.next().filter(|service| !service.is_empty())?;
+        Some(Dependency { service, condition: parts.next().unwrap_or_default() })
+    };
+    label.split(',').filter_map(one).collect()
 }
 
 /// A variable; one without `=` is one that the container does not have.

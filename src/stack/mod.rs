@@ -113,6 +113,41 @@ pub struct Container {
     pub hosts: String,
     /// Limits; 0 is none.
     pub limits: Limits,
+    /// When it was made, RFC 3339.
+    #[serde(default)]
+    pub created: String,
+    /// What is mounted into it.
+    #[serde(default)]
+    pub mounts: Vec<Mount>,
+    /// The command of its healthcheck as the engine runs it: `CMD`, `CMD-SHELL`, …; empty where it has none.
+    #[serde(default)]
+    pub healthcheck: Vec<String>,
+    /// The services that Compose starts before it.
+    #[serde(default)]
+    pub depends_on: Vec<Dependency>,
+    /// Compose's hash of the declaration that it was made from; empty where the label is absent.
+    #[serde(default)]
+    pub config_hash: String,
+}
+
+/// Something mounted into a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mount {
+    /// `bind`, `volume`, `tmpfs`, in the engine's word.
+    pub kind: String,
+    /// The volume's name, or the path on the engine's machine.
+    pub source: String,
+    /// The path in the container.
+    pub destination: String,
+}
+
+/// A service that Compose starts before another.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dependency {
+    /// The service.
+    pub service: String,
+    /// `service_started`, `service_healthy`, `service_completed_successfully`.
+    pub condition: String,
 }
 
 /// What a container is doing.
@@ -188,6 +223,12 @@ pub struct Network {
     pub driver: String,
     /// Whether it has no way out.
     pub internal: bool,
+    /// Its subnets: the address and the length of the prefix in bits.
+    #[serde(default)]
+    pub subnets: Vec<(IpAddr, u8)>,
+    /// The largest packet that its interfaces send, in bytes, where it was set.
+    #[serde(default)]
+    pub mtu: Option<u32>,
 }
 
 /// A TCP port of a container that is reached through the engine's host.
@@ -265,6 +306,11 @@ impl Container {
     /// The names of its networks.
     pub fn network_names(&self) -> impl Iterator<Item = &str> {
         self.attachments.iter().map(|attachment| attachment.network.as_str())
+    }
+
+    /// The volumes with a name of their own that are mounted into it.
+    pub fn volumes(&self) -> impl Iterator<Item = &str> {
+        self.mounts.iter().filter(|mount| mount.kind == "volume").map(|mount| mount.source.as_str())
     }
 
     /// Every address it has.

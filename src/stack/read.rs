@@ -1,12 +1,13 @@
 //! Reads the running stack from the engine: one list, then everything about each container at once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bollard::errors::Error as Api;
 use bollard::models::{
-    ContainerInspectResponse, ContainerSummary, ContainerSummaryStateEnum as Summarised, Network as ApiNetwork,
-    PortSummaryTypeEnum,
+    ContainerInspectResponse, ContainerSummary, ContainerSummaryStateEnum as Summarised, IpamConfig,
+    Network as ApiNetwork, PortSummaryTypeEnum,
 };
 use bollard::query_parameters::{InspectContainerOptions, ListContainersOptions, ListNetworksOptions};
 use futures_util::{StreamExt, stream};
@@ -20,6 +21,7 @@ pub(super) const LABEL_PROJECT: &str = "com.docker.compose.project";
 pub(super) const LABEL_FILES: &str = "com.docker.compose.project.config_files";
 const LABEL_ONE_OFF: &str = "com.docker.compose.oneoff";
 const LABEL_NETWORK: &str = "com.docker.compose.network";
+const OPTION_MTU: &str = "com.docker.network.driver.mtu";
 
 /// How many requests are under way at once.
 const AT_ONCE: usize = 16;
@@ -129,7 +131,19 @@ fn network(network: ApiNetwork) -> Network {
         key: network.labels.and_then(|mut labels| labels.remove(LABEL_NETWORK)).filter(|key| !key.is_empty()),
         driver: network.driver.unwrap_or_default(),
         internal: network.internal.unwrap_or_default(),
+        subnets: subnets(network.ipam.and_then(|ipam| ipam.config)),
+        mtu: network.options.and_then(|options| options.get(OPTION_MTU)?.parse().ok()),
     }
+}
+
+/// `172.18.0.0/16` as address and length of the prefix.
+fn subnets(configurations: Option<Vec<IpamConfig>>) -> Vec<(IpAddr, u8)> {
+    let subnet = |configuration: IpamConfig| {
+        let subnet = configuration.subnet?;
+        let (address, bits) = subnet.split_once('/')?;
+        Some((address.parse().ok()?, bits.parse().ok()?))
+    };
+    configurations.into_iter().flatten().filter_map(subnet).collect()
 }
 
 /// The system's name from `/info`. Nothing hangs on it but words, so an engine that will not say costs no more than them.

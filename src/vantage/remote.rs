@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::observation::{Fact, Listener, Observation};
+use crate::observation::{Observation, Survey};
 use crate::probe::Request;
 use crate::probe::wire::{Line, Order, Reply, VERSION, read_line};
 use crate::text;
@@ -74,7 +74,7 @@ impl Waiting {
     fn answer(&self, reply: Reply) {
         let id = match reply {
             Reply::Hello { .. } => Some(0),
-            Reply::Seen { id, .. } | Reply::Listeners { id, .. } => Some(id),
+            Reply::Seen { id, .. } | Reply::Surveyed { id, .. } => Some(id),
             Reply::Unknown { id } => id,
         };
         if let Some(waits) = id.and_then(|id| self.state().answers.remove(&id)) {
@@ -126,13 +126,13 @@ impl Remote {
         }
     }
 
-    /// Has the probe say what listens where it is.
-    pub async fn survey(&self) -> Fact<Vec<Listener>> {
+    /// Has the probe say what its network namespace looks like.
+    pub async fn survey(&self) -> Survey {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         match self.ask(id, &Order::Survey { id }, PATIENCE).await {
-            Ok(Reply::Listeners { listeners, .. }) => listeners,
-            Ok(_) => Fact::NotLooked("the probe does not know how to survey".into()),
-            Err(reason) => Fact::NotLooked(reason),
+            Ok(Reply::Surveyed { survey, .. }) => survey,
+            Ok(_) => Survey::not_looked("the probe does not know how to survey"),
+            Err(reason) => Survey::not_looked(&reason),
         }
     }
 
@@ -240,6 +240,7 @@ mod tests {
             target: Target::new(Protocol::Tcp, "127.0.0.1", port),
             timeout: Duration::from_secs(1),
             credentials: None,
+            security: crate::plan::Security::default(),
             options: crate::probe::Options::default(),
         }
     }
@@ -302,7 +303,7 @@ mod tests {
         assert_eq!(seen.unlooked.as_deref(), Some("the probe ended before it answered"));
         let later = remote.look(&pending).await;
         assert_eq!(later.unlooked.as_deref(), Some("the probe ended before it answered"));
-        assert_eq!(remote.survey().await, Fact::NotLooked("the probe ended before it answered".into()));
+        assert_eq!(remote.survey().await, Survey::not_looked("the probe ended before it answered"));
         assert!(started.elapsed() < Duration::from_secs(1));
     }
 

@@ -1,6 +1,6 @@
 //! A vantage that is open: looks from there, many at once.
 
-use crate::observation::{Fact, Listener, Observation};
+use crate::observation::{Observation, Survey};
 use crate::probe::{Request, serve};
 
 use super::remote::Remote;
@@ -48,8 +48,8 @@ impl Session {
         }
     }
 
-    /// What listens in the vantage's network namespace.
-    pub async fn survey(&self) -> Fact<Vec<Listener>> {
+    /// What the vantage's network namespace looks like.
+    pub async fn survey(&self) -> Survey {
         match &self.place {
             Place::Here => serve::survey().await,
             Place::There(remote) => remote.survey().await,

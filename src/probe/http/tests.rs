@@ -38,7 +38,14 @@ async fn says(words: &'static [u8]) -> SocketAddr {
 
 async fn look_at(target: Target, timeout: Duration) -> Observation {
     let options = Options::default();
-    crate::probe::look(&crate::probe::Request { target, timeout, credentials: None, options }).await
+    crate::probe::look(&crate::probe::Request {
+        target,
+        timeout,
+        credentials: None,
+        security: crate::plan::Security::default(),
+        options,
+    })
+    .await
 }
 
 async fn look(address: SocketAddr, path: Option<&str>) -> Observation {

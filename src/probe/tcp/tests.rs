@@ -25,7 +25,14 @@ async fn server<F: Future<Output = ()> + Send + 'static>(
 
 async fn look_with(address: SocketAddr, timeout: Duration, options: Options) -> Observation {
     let target = Target::new(Protocol::Tcp, address.ip().to_string(), address.port());
-    crate::probe::look(&Request { target, timeout, credentials: None, options }).await
+    crate::probe::look(&Request {
+        target,
+        timeout,
+        credentials: None,
+        security: crate::plan::Security::default(),
+        options,
+    })
+    .await
 }
 
 const NONE: Options =

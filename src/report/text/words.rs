@@ -49,6 +49,9 @@ pub(super) fn words(failure: &Failure) -> String {
         FailureKind::WrongIdentity => "not the server that was meant",
         FailureKind::RoundTrip => "the record did not come back",
         FailureKind::Open => "open",
+        FailureKind::CertificateExpired => "the certificate does not hold now",
+        FailureKind::CertificateUntrusted => "the certificate comes from nobody whom the client trusts",
+        FailureKind::AuthenticationUnsupported => "no way to log in that both sides have",
     };
     let detail = line(&failure.detail, 400);
     if detail.is_empty() {

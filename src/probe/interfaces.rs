@@ -1,0 +1,53 @@
+//! The network interfaces of this namespace and their addresses: `getifaddrs(3)`.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use nix::ifaddrs::getifaddrs;
+use nix::sys::socket::SockaddrStorage;
+
+use crate::observation::{Fact, Interface};
+use crate::text;
+
+/// No more interfaces than these are listed: beyond, the list would not be whole and is not given.
+const MOST: usize = 4096;
+
+/// The interfaces of this process' network namespace, by name.
+#[must_use]
+pub fn interfaces() -> Fact<Vec<Interface>> {
+    let found = match getifaddrs() {
+        Ok(found) => found,
+        Err(error) => return Fact::NotLooked(format!("cannot list interfaces: {}", text::io_error(&error.into()))),
+    };
+    let mut addresses: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
+    for entry in found {
+        let of_interface = addresses.entry(text::line(&entry.interface_name, 40)).or_default();
+        of_interface.extend(entry.address.as_ref().and_then(address));
+    }
+    if addresses.len() > MOST {
+        return Fact::NotLooked(format!("more than {MOST} interfaces"));
+    }
+    let interface = |(name, mut addresses): (String, Vec<IpAddr>)| {
+        addresses.sort_unstable();
+        addresses.dedup();
+        Interface { name, mtu: None, addresses }
+    };
+    Fact::Present(addresses.into_iter().map(interface).collect())
+}
+
+fn address(storage: &SockaddrStorage) -> Option<IpAddr> {
+    let v4 = storage.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
+    v4.or_else(|| storage.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loopback_is_among_them() {
+        let Fact::Present(interfaces) = interfaces() else { panic!("not looked") };
+        let loopback = interfaces.iter().find(|interface| interface.name == "lo").unwrap();
+        assert!(loopback.addresses.contains(&"127.0.0.1".parse().unwrap()), "{loopback:?}");
+    }
+}
