@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub async fn read(docker: &Docker, wanted: &BTreeSet<String>) -> BTreeMap<String, Fact<String>> {
     let one = async |name: &String| {
         let made = match timeout(PATIENCE, docker.inspect_volume(name)).await {
-            Ok(Ok(volume)) => volume.created_at.map_or(Fact::Absent, |made| Fact::Present(made)),
+            Ok(Ok(volume)) => volume.created_at.map_or(Fact::Absent, Fact::Present),
             Ok(Err(error)) => Fact::NotLooked(engine_says("the volume cannot be inspected", &error)),
             Err(_) => Fact::NotLooked("the engine did not describe the volume in time".into()),
         };
