@@ -46,6 +46,11 @@ fn kafka() {
 }
 
 #[test]
+fn healthy() {
+    hold(&case("stacks/healthy/expect.yaml"));
+}
+
+#[test]
 fn held_port() {
     hold(&case("stacks/held-port/expect.yaml"));
 }
