@@ -36,7 +36,7 @@ pub enum Command {
     },
     /// Try one connection, in full detail: crosscheck try app kafka://kafka:9092
     Try {
-        /// Where to look from: host, a service, a replica (app#2) or network:NAME
+        /// Where to look from: host, engine, a service, a replica (app#2) or network:NAME
         from: String,
         /// Where to: a URL such as kafka://kafka:9092, or host:port
         target: String,
@@ -109,7 +109,7 @@ pub struct Shared {
     /// Environment file, as in docker compose; may be given several times
     #[arg(long, global = true, value_name = "FILE")]
     pub env_file: Vec<PathBuf>,
-    /// Only look from this vantage: host, a service, a replica (app#2) or network:NAME
+    /// Only look from this vantage: host, engine, a service, a replica (app#2) or network:NAME
     #[arg(long, global = true, value_name = "VANTAGE")]
     pub from: Vec<String>,
     /// Only look at targets that match: mysql://*, kafka:9092

@@ -101,7 +101,7 @@ fn request(stack: &Stack, check: &Check, how: How) -> Request {
     let options = Options {
         proxied,
         round_trip: how.round_trip,
-        system_resolver: check.from == Vantage::Host,
+        system_resolver: check.from == Vantage::Host || (check.from == Vantage::Engine && !stack.engine.apart),
         connect_only: check.expect == Expectation::Closed,
         spare_cache: check.login_would_hide(),
     };

@@ -95,7 +95,7 @@ async fn both_ways_see_the_same() {
             session.close().await;
         }
         assert_eq!(seen[0], seen[1], "{service} -> {host}:{port}");
-        let Fact::Present(listeners) = &seen[0].1 else { panic!("{:?}", seen[0].1) };
+        let Fact::Present(listeners) = &seen[0].1.listeners else { panic!("{:?}", seen[0].1) };
         if service != "hostly" {
             assert!(listeners.iter().any(|one| one.port == 6379), "{service} {listeners:?}");
         }

@@ -223,7 +223,7 @@ fn path(url: &str) -> Option<String> {
 /// whether the port is served, and stays apart.
 fn published(stack: &Stack, from: &Vantage, target: &Target) -> Option<Published> {
     let asker = from.container().and_then(|id| stack.by_id(id));
-    if *from != Vantage::Host && !asker.is_some_and(crate::stack::Container::on_host_network) {
+    if !from.is_machine() && !asker.is_some_and(crate::stack::Container::on_host_network) {
         return None;
     }
     if matches!(target.protocol, Protocol::Http | Protocol::Https) && target.path.is_some() {
@@ -234,7 +234,8 @@ fn published(stack: &Stack, from: &Vantage, target: &Target) -> Option<Published
     Some(Published { container: container.id.clone(), service: container.service.clone(), container_port })
 }
 
-/// The places that `host`, `app`, `app#2` or `network:backend` mean; a service with several containers means each.
+/// The places that `host`, `engine`, `app`, `app#2` or `network:backend` mean; a service with several containers means
+/// each. A service that is called `engine` is meant before the engine itself.
 ///
 /// # Errors
 ///
@@ -253,8 +254,11 @@ pub fn vantages(stack: &Stack, text: &str) -> Result<Vec<Vantage>, DeclaredError
     };
     let containers: Vec<_> = stack.of_service(service).collect();
     if containers.is_empty() {
+        if text == "engine" {
+            return Ok(vec![Vantage::Engine]);
+        }
         let services = stack.services();
-        let mut known = vec!["host"];
+        let mut known = vec!["host", "engine"];
         known.extend(&services);
         return Err(DeclaredError::UnknownVantage {
             name: told(text),
@@ -327,6 +331,7 @@ mod tests {
             ("host -> http://localhost:8080/health?x=1", vec!["host -> http://localhost:8080/health?x=1"]),
             ("host -> https://example.org", vec!["host -> https://example.org:443"]),
             ("host -> localhost:26379", vec!["host -> redis://localhost:26379 (redis)"]),
+            ("engine -> localhost:26379", vec!["engine -> redis://localhost:26379 (redis)"]),
             ("network:default -> mysql:3306", vec!["network:default -> mysql://mysql:3306"]),
             ("network:shop_default -> tcp://[::1]:80", vec!["network:shop_default -> tcp://[::1]:80"]),
             ("host -> redis://redis:6379/0", vec!["host -> redis://redis:6379"]),
@@ -343,7 +348,7 @@ mod tests {
             ("-> kafka:9092", "is no expectation"),
             ("app ->", "is no expectation"),
             ("ap -> tcp://redis:6379", "did you mean app?"),
-            ("ap -> tcp://redis:6379", "look from host, app, mysql and redis"),
+            ("ap -> tcp://redis:6379", "look from host, engine, app, mysql and redis"),
             ("app#3 -> tcp://redis:6379", "it has 1 and 2"),
             ("app#x -> tcp://redis:6379", "has no container x"),
             ("network:defalt -> tcp://redis:6379", "did you mean default?"),

@@ -1,4 +1,7 @@
 //! Connections that published ports promise: whoever publishes a port wants it reached from the host.
+//!
+//! Where they do not appear on the host, because the engine is another machine, they are looked at from the engine: what is
+//! between the two (a tunnel, a firewall, a forwarded socket) is not the stack's.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -6,10 +9,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::Connection;
 use super::served::served;
 use crate::plan::{Expectation, Origin, OriginKind, Published, Security, Vantage};
-use crate::stack::{Container, PublishedAt, PublishedPort, Stack};
+use crate::stack::{Container, PublishedPort, Stack};
 use crate::target::{Target, host_and_port};
 
-/// One connection from the host for each published port and address, in the order of containers and ports.
+/// One connection from the host, or the engine, for each published port and address, in the order of containers and ports.
 ///
 /// Ports that are bound come from the engine. A fixed port that was asked for and is not bound is tried all the same: it
 /// may be held by somebody else, or not be published at all. One that the engine would have chosen cannot be.
@@ -38,12 +41,12 @@ fn of_container(stack: &Stack, container: &Container) -> Vec<Connection> {
 fn connection(stack: &Stack, container: &Container, port: &PublishedPort) -> Option<Connection> {
     let host_port = port.host_port?;
     let speaks = served(container, port.container_port);
-    let mut target = Target::new(speaks.protocol, reached_at(stack, port.host_address), host_port);
+    let mut target = Target::new(speaks.protocol, reached_at(port.host_address), host_port);
     target.path = speaks.path;
     let name = format!("{}:{}", container.label(), port.container_port);
     let mapping = format!("{}->{}/tcp", host_and_port(&port.host_address.to_string(), host_port), port.container_port);
     Some(Connection {
-        from: Vantage::Host,
+        from: Vantage::of_published(&stack.engine),
         target,
         origin: Origin { kind: OriginKind::Published, name, value: Some(mapping) },
         published: Some(Published {
@@ -58,13 +61,12 @@ fn connection(stack: &Stack, container: &Container, port: &PublishedPort) -> Opt
     })
 }
 
-/// Where the host reaches a port that is bound to this address of the engine's machine.
-fn reached_at(stack: &Stack, bound: IpAddr) -> String {
-    match (&stack.engine.published_at, bound) {
-        (PublishedAt::Host(host), bound) if bound.is_unspecified() => host.clone(),
-        (_, IpAddr::V4(bound)) if bound.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),
-        (_, IpAddr::V6(bound)) if bound.is_unspecified() => Ipv6Addr::LOCALHOST.to_string(),
-        (_, bound) => bound.to_string(),
+/// Where a port that is bound to this address is reached on its own machine.
+fn reached_at(bound: IpAddr) -> String {
+    match bound {
+        IpAddr::V4(bound) if bound.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),
+        IpAddr::V6(bound) if bound.is_unspecified() => Ipv6Addr::LOCALHOST.to_string(),
+        bound => bound.to_string(),
     }
 }
 
@@ -72,11 +74,11 @@ fn reached_at(stack: &Stack, bound: IpAddr) -> String {
 mod tests {
     use super::*;
     use crate::derive::testing::{container, port, stack};
-    use crate::stack::Status;
+    use crate::stack::{PublishedAt, Status};
 
     fn of(stack: &Stack) -> Vec<String> {
         let shown = |found: Connection| {
-            assert_eq!(found.from, Vantage::Host);
+            assert_eq!(found.from, Vantage::of_published(&stack.engine));
             assert!(found.published.is_some() && found.credentials.is_none() && found.settings.is_empty());
             format!("{} {}", found.target, found.origin.value.unwrap())
         };
@@ -143,13 +145,18 @@ mod tests {
     }
 
     #[test]
-    fn ports_of_an_engine_elsewhere_are_tried_there() {
+    fn ports_of_an_engine_elsewhere_are_tried_from_there() {
         let mut remote = publishing("redis:7", &[port(6379, 6379, "0.0.0.0"), port(6379, 6380, "192.0.2.7")], &[]);
-        remote.engine.published_at = PublishedAt::Host("engine.example".into());
-        assert_eq!(
-            of(&remote),
-            ["redis://engine.example:6379 0.0.0.0:6379->6379/tcp", "redis://192.0.2.7:6380 192.0.2.7:6380->6379/tcp"]
-        );
+        for at in [PublishedAt::Host("engine.example".into()), PublishedAt::Unknown("a container".into())] {
+            remote.engine.published_at = at;
+            assert!(derive(&remote).iter().all(|found| found.from == Vantage::Engine));
+            assert_eq!(
+                of(&remote),
+                ["redis://127.0.0.1:6379 0.0.0.0:6379->6379/tcp", "redis://192.0.2.7:6380 192.0.2.7:6380->6379/tcp"]
+            );
+        }
+        remote.engine.published_at = PublishedAt::Here;
+        assert!(derive(&remote).iter().all(|found| found.from == Vantage::Host));
     }
 
     #[test]

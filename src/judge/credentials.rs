@@ -31,7 +31,9 @@ pub fn wants_credentials(check: &Check, failure: &Failure) -> Option<Weighed> {
                     None,
                 )),
                 // Whoever looks from the host is not a client with a password of its own: the server answered.
-                (Some("file"), _) | (_, Vantage::Host | Vantage::Network { .. }) => Some((Verdict::Pass, None, None)),
+                (Some("file"), _) | (_, Vantage::Host | Vantage::Engine | Vantage::Network { .. }) => {
+                    Some((Verdict::Pass, None, None))
+                }
                 _ => Some((
                     Verdict::Inconclusive,
                     Some(format!(

@@ -2,15 +2,14 @@
 
 use crate::derive::served::technology;
 use crate::observation::{Failure, FailureKind as Kind, Peer, PhaseName};
-use crate::plan::Vantage;
 use crate::rule::{Seen, Verdict, kafka_listeners};
-use crate::stack::{Container, PublishedAt, Stack};
+use crate::stack::{Container, Stack};
 use crate::target::{Protocol, is_loopback};
 
 /// Ties redirects to containers by the engine's word. What a broker says of itself is not enough: clusters that were set
 /// up alike have the same id, and their brokers too.
 pub fn tie_redirects(stack: &Stack, seen: &mut Seen) {
-    let here = seen.check.from == Vantage::Host && stack.engine.published_at == PublishedAt::Here;
+    let here = seen.check.from.has_published(&stack.engine);
     let published = seen.check.published.as_ref().map(|published| published.container.as_str());
     let Some(observation) = &mut seen.observation else { return };
     let asked = published.and_then(|id| stack.by_id(id)).or_else(|| stack.at_address(observation.connected?));

@@ -1,7 +1,7 @@
 //! Checks that expect no connection: one passes only where somebody else, in the same run, made it.
 
 use crate::observation::{Depth, Failure, FailureKind as Kind, PhaseName};
-use crate::plan::{Expectation, Vantage};
+use crate::plan::Expectation;
 use crate::rule::{Seen, Verdict};
 use crate::stack::Stack;
 
@@ -45,9 +45,12 @@ pub fn closed(seen: &mut Seen, reached: Reached) {
         _ if observation.depth >= Depth::Connected => open("a connection was made".into()),
         Reached::Here(address) => open(format!("it is reached as {address}")),
         // The containers' names mean nothing on the host, so that one of them has no address there proves nothing.
-        _ if unnamed && seen.check.from == Vantage::Host => {
-            let reason = "the name has no address on the host, which proves nothing: name the host's address and port";
-            (Verdict::Inconclusive, Some(reason.into()), None)
+        _ if unnamed && seen.check.from.is_machine() => {
+            let from = &seen.check.from;
+            let reason = format!(
+                "the name has no address on the {from}, which proves nothing: name the {from}'s address and port"
+            );
+            (Verdict::Inconclusive, Some(reason), None)
         }
         Reached::Elsewhere => (Verdict::Pass, None, None),
         Reached::Nobody => {

@@ -171,13 +171,15 @@ fn readiness(stack: &Stack, connection: &Connection) -> Readiness {
         return stack.by_id(id).map_or(Readiness::Ready, |container| stands(stack, container));
     }
     let Some(published) = &connection.published else { return Readiness::Ready };
-    if let PublishedAt::Unknown(reason) = &stack.engine.published_at {
-        return Readiness::Cannot(format!("published ports cannot be looked at from here: {reason}"));
-    }
-    if matches!(stack.engine.published_at, PublishedAt::Host(_)) && connection.target.is_loopback() {
-        return Readiness::Cannot(
-            "it is published on the loopback of the engine's machine, which is not this one".into(),
-        );
+    if connection.from == Vantage::Host {
+        if let PublishedAt::Unknown(reason) = &stack.engine.published_at {
+            return Readiness::Cannot(format!("published ports cannot be looked at from here: {reason}"));
+        }
+        if matches!(stack.engine.published_at, PublishedAt::Host(_)) && connection.target.is_loopback() {
+            return Readiness::Cannot(
+                "it is published on the loopback of the engine's machine, which is not this one".into(),
+            );
+        }
     }
     match stack.by_id(&published.container) {
         Some(container) if container.is_finished() => Readiness::Skip(format!("{} has finished", container.label())),

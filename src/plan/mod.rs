@@ -7,7 +7,7 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use crate::stack::Stack;
+use crate::stack::{Engine, PublishedAt, Stack};
 use crate::target::{Protocol, Target};
 
 /// A place to look from.
@@ -16,6 +16,8 @@ use crate::target::{Protocol, Target};
 pub enum Vantage {
     /// Where crosscheck runs.
     Host,
+    /// The engine's own network, which is another than the host's where the engine is another machine.
+    Engine,
     /// Inside a container.
     Container {
         /// The Compose service.
@@ -40,6 +42,7 @@ impl Vantage {
     pub fn identity(&self) -> String {
         match self {
             Self::Host => "host".into(),
+            Self::Engine => "engine".into(),
             Self::Container { service, .. } => service.clone(),
             Self::Network { name, .. } => format!("network:{name}"),
         }
@@ -50,8 +53,27 @@ impl Vantage {
     pub fn container(&self) -> Option<&str> {
         match self {
             Self::Container { id, .. } => Some(id),
-            Self::Host | Self::Network { .. } => None,
+            Self::Host | Self::Engine | Self::Network { .. } => None,
         }
+    }
+
+    /// Whether it is a machine, the host's or the engine's: containers' names mean nothing there, and published ports are
+    /// on a loopback of that kind.
+    #[must_use]
+    pub const fn is_machine(&self) -> bool {
+        matches!(self, Self::Host | Self::Engine)
+    }
+
+    /// Where published ports are looked at from: the host where they appear there, else the engine itself.
+    #[must_use]
+    pub const fn of_published(engine: &Engine) -> Self {
+        if matches!(engine.published_at, PublishedAt::Here) { Self::Host } else { Self::Engine }
+    }
+
+    /// Whether the ports that the engine publishes are on this vantage's own loopback.
+    #[must_use]
+    pub fn has_published(&self, engine: &Engine) -> bool {
+        *self == Self::Engine || (*self == Self::Host && engine.published_at == PublishedAt::Here)
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::observation::{Fact, Failure, FailureKind, Interface, Listener, Observation, PhaseName, Redirect, Survey};
-use crate::plan::{Check, OriginKind, Vantage};
+use crate::plan::{Check, OriginKind};
 use crate::stack::{Container, Stack};
 use crate::target::{host_and_port, is_loopback};
 
@@ -171,11 +171,7 @@ impl Failed<'_> {
             .find_map(|&address| facts.stack.at_address(address))
             .or_else(|| self.host().parse().ok().and_then(|address| facts.stack.at_address(address)))
             .or_else(|| {
-                if self.seen.check.from == Vantage::Host {
-                    None
-                } else {
-                    facts.stack.named(self.host()).first().copied()
-                }
+                if self.seen.check.from.is_machine() { None } else { facts.stack.named(self.host()).first().copied() }
             })
     }
 

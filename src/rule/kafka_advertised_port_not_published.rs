@@ -1,7 +1,6 @@
 //! The port that the broker advertises for the host is not the one that is published.
 
 use super::{Cause, Facts, Failed, Rule, kafka_listeners};
-use crate::plan::Vantage;
 use crate::target::host_and_port;
 
 /// A redirect to localhost, seen from the host, to a port that leads to another place or to none.
@@ -9,7 +8,7 @@ pub const RULE: Rule = Rule::new("kafka-advertised-port-not-published", explain)
 
 fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     let redirect = failed.redirect?;
-    if failed.seen.check.from != Vantage::Host || !failed.is_loopback() {
+    if !failed.seen.check.from.is_machine() || !failed.is_loopback() {
         return None;
     }
     let broker = failed.first_server(facts)?;

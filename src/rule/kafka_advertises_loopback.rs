@@ -2,7 +2,6 @@
 
 use super::{Cause, Facts, Failed, Rule, kafka_listeners};
 use crate::observation::PhaseName;
-use crate::plan::Vantage;
 
 /// A redirect to localhost, seen from another container than the broker's.
 pub const RULE: Rule = Rule::new("kafka-advertises-loopback", explain);
@@ -14,7 +13,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     }
     let check = &failed.seen.check;
     // From the host, localhost is where published ports are: then something else is wrong.
-    if check.from == Vantage::Host {
+    if check.from.is_machine() {
         return None;
     }
     let broker = failed.first_server(facts);

@@ -2,7 +2,6 @@
 
 use super::{Cause, Facts, Failed, Rule, kafka_listeners};
 use crate::observation::FailureKind as Kind;
-use crate::plan::Vantage;
 
 /// A redirect whose host has no address where the client is.
 pub const RULE: Rule = Rule::new("kafka-advertises-unresolvable-name", explain);
@@ -14,8 +13,8 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     }
     let broker = failed.first_server(facts);
     let service = broker.map_or_else(|| failed.seen.check.target.host.clone(), |broker| broker.service.clone());
-    let on_host = failed.seen.check.from == Vantage::Host;
-    let whom = if on_host { "the host".to_owned() } else { failed.seen.check.from.identity() };
+    let on_host = failed.seen.check.from.is_machine();
+    let whom = if on_host { format!("the {}", failed.seen.check.from) } else { failed.seen.check.from.identity() };
     let named = facts.stack.named(&redirect.host);
     let engine = redirect.host.ends_with(".docker.internal");
     let why = match (on_host, named.first()) {

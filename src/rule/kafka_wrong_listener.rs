@@ -1,7 +1,6 @@
 //! The broker has a listener for each side, and the client uses the other side's.
 
 use super::{Cause, Facts, Failed, Rule, kafka_listeners};
-use crate::plan::Vantage;
 
 /// A redirect fails, while the broker has another listener that is meant for this client.
 pub const RULE: Rule = Rule::new("kafka-wrong-listener", explain);
@@ -20,7 +19,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
             }
             Some(in_network(failed, &broker.service, &client.service, &right.address()))
         }
-        None if failed.seen.check.from == Vantage::Host => {
+        None if failed.seen.check.from.is_machine() => {
             let used = failed.seen.check.published.as_ref()?.container_port;
             let right = kafka_listeners::for_host(broker)?;
             if right.bound == used || failed.is_loopback() {

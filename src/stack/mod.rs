@@ -49,6 +49,10 @@ pub struct Engine {
     pub architecture: String,
     /// Where ports that it publishes are reached from here.
     pub published_at: PublishedAt,
+    /// Whether its own network may be another than that of the host that crosscheck runs on: a remote engine, the
+    /// virtual machine of Docker Desktop, an engine without root.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub apart: bool,
 }
 
 /// Where published ports are reached from the host that crosscheck runs on.

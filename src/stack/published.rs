@@ -9,38 +9,48 @@ use crate::text;
 /// Engines that forward what they publish to the machine that they are installed on, as they name their system.
 const FORWARDING: [&str; 2] = ["Docker Desktop", "OrbStack"];
 
-/// Whether published ports are here, at another host, or nobody knows where. `all` is every container of the engine.
-pub async fn at(connection: &Connection, os: &str, containers: &[Container], all: &[ContainerSummary]) -> PublishedAt {
+/// Whether published ports are here, at another host, or nobody knows where, and whether the engine's own network may be
+/// another than ours. `all` is every container of the engine.
+pub async fn at(
+    connection: &Connection,
+    about: &read::About,
+    containers: &[Container],
+    all: &[ContainerSummary],
+) -> (PublishedAt, bool) {
+    let forwarding = FORWARDING.contains(&about.os.as_str());
+    // Where it is not certain that the network is the same one, it is entered through the engine, which always leads there.
+    let here = |known: bool| (PublishedAt::Here, forwarding || about.rootless || !known);
+    let unknown = |reason: String| (PublishedAt::Unknown(reason), true);
     if let Some(host) = &connection.host {
-        return PublishedAt::Host(host.clone());
+        return (PublishedAt::Host(host.clone()), true);
     }
     // A container that has the engine's socket has its own loopback all the same, unless it has the host's network.
     let own_mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     if let Some(container) = container_of(&own_mounts, all) {
-        return if is_on_host(container) && !FORWARDING.contains(&os) {
-            PublishedAt::Here
+        return if is_on_host(container) && !forwarding {
+            here(true)
         } else {
-            PublishedAt::Unknown(format!(
+            unknown(format!(
                 "crosscheck runs in the container {} of this engine, and published ports are outside of it",
                 text::line(&read::name(container), 80)
             ))
         };
     }
-    if FORWARDING.contains(&os) {
-        return PublishedAt::Here;
+    if forwarding {
+        return here(false);
     }
     let mut running: Vec<_> =
         containers.iter().filter(|c| c.is_running() && c.pid != 0).map(|c| (c.id.clone(), c.pid)).collect();
     if running.iter().any(|(id, pid)| is_process_of(*pid, id)) {
-        return PublishedAt::Here;
+        return here(true);
     }
     // None runs, or those that did have ended since.
     running.extend(self::running(connection, all).await);
     match running.last() {
-        Some((id, pid)) if is_process_of(*pid, id) => PublishedAt::Here,
-        Some(_) => PublishedAt::Unknown("the engine's containers are not processes of this machine".to_owned()),
-        None if connection.is_socket => PublishedAt::Here,
-        None => PublishedAt::Unknown("no container runs that would show where the engine is".to_owned()),
+        Some((id, pid)) if is_process_of(*pid, id) => here(true),
+        Some(_) => unknown("the engine's containers are not processes of this machine".to_owned()),
+        None if connection.is_socket => here(false),
+        None => unknown("no container runs that would show where the engine is".to_owned()),
     }
 }
 

@@ -35,7 +35,7 @@ const REQUEST: Duration = Duration::from_secs(20);
 /// A request that the engine refused or did not answer, or no container of this project.
 pub async fn read(connection: &Connection, project: &str) -> Result<Stack, StackError> {
     // The engine takes longest over describing itself, so that runs beside everything else.
-    let (found, os) = tokio::join!(containers_and_networks(connection, project), operating_system(connection));
+    let (found, about) = tokio::join!(containers_and_networks(connection, project), about(connection));
     let Found { all, inspected, networks } = found?;
     let mine: BTreeSet<_> = all.iter().filter(|summary| is_of(summary, project)).filter_map(|s| s.id.clone()).collect();
 
@@ -54,16 +54,17 @@ pub async fn read(connection: &Connection, project: &str) -> Result<Stack, Stack
     let attached: BTreeSet<_> = containers.iter().flat_map(super::Container::network_names).collect();
     let networks =
         networks.into_iter().map(network).filter(|network| attached.contains(network.name.as_str())).collect();
-    let published_at = published::at(connection, &os, &containers, &all).await;
+    let (published_at, apart) = published::at(connection, &about, &containers, &all).await;
     let version = &connection.version;
     Ok(Stack {
         project: project.to_owned(),
         files,
         engine: Engine {
             version: version.version.clone().unwrap_or_default(),
-            os,
+            os: about.os,
             architecture: version.arch.clone().unwrap_or_default(),
             published_at,
+            apart,
         },
         networks,
         strangers: strangers(&all, &mine),
@@ -146,11 +147,22 @@ fn subnets(configurations: Option<Vec<IpamConfig>>) -> Vec<(IpAddr, u8)> {
     configurations.into_iter().flatten().filter_map(subnet).collect()
 }
 
-/// The system's name from `/info`. Nothing hangs on it but words, so an engine that will not say costs no more than them.
-async fn operating_system(connection: &Connection) -> String {
+/// What the engine says of itself in `/info`.
+pub(super) struct About {
+    /// The system's name.
+    pub os: String,
+    /// Whether it runs without root, in a network namespace of its own.
+    pub rootless: bool,
+}
+
+/// Nothing hangs on it but words and how the engine's own network is entered, so an engine that will not say costs no
+/// more than them.
+async fn about(connection: &Connection) -> About {
     let info = limited(connection, "describe itself", connection.docker.info()).await.ok();
+    let options = info.as_ref().and_then(|info| info.security_options.as_ref());
+    let rootless = options.is_some_and(|options| options.iter().any(|option| option.starts_with("name=rootless")));
     let named = info.and_then(|info| info.operating_system).filter(|name| !name.is_empty());
-    named.or_else(|| connection.version.os.clone()).unwrap_or_default()
+    About { os: named.or_else(|| connection.version.os.clone()).unwrap_or_default(), rootless }
 }
 
 /// The compose files that the labels name, each once, in their order.

@@ -88,6 +88,8 @@ pub struct Ways {
     enterable: Mutex<BTreeSet<String>>,
     children: Children,
     sidecars: Option<Arc<Sidecars>>,
+    /// Whether the engine's own network may be another than this machine's.
+    apart: bool,
     /// How long probes may take to end by themselves; zero where they have nothing to put away.
     grace: Duration,
 }
@@ -134,6 +136,7 @@ impl Ways {
             enterable: Mutex::new(enterable),
             children: Children::new(),
             sidecars,
+            apart: stack.engine.apart,
             grace: Duration::ZERO,
         })
     }
@@ -157,7 +160,8 @@ impl Ways {
     pub fn way(&self, vantage: &Vantage) -> &'static str {
         match (vantage, self.via) {
             (Vantage::Host, _) => "host",
-            (Vantage::Network { .. }, _) | (Vantage::Container { .. }, Via::Sidecar) => "sidecar",
+            (Vantage::Engine, _) if !self.apart => "host",
+            (Vantage::Engine | Vantage::Network { .. }, _) | (Vantage::Container { .. }, Via::Sidecar) => "sidecar",
             (Vantage::Container { .. }, Via::Netns) => "netns",
             (Vantage::Container { id, .. }, Via::Auto) => {
                 let enterable = self.enterable.lock().unwrap_or_else(PoisonError::into_inner);
@@ -173,8 +177,12 @@ impl Ways {
     pub async fn open(&self, vantage: &Vantage, stack: &Stack) -> Result<Session, CannotLook> {
         let cannot = |reason: String| CannotLook(format!("cannot look from {vantage}: {reason}"));
         let id = match vantage {
-            Vantage::Host if self.grace.is_zero() => return Ok(Session::here()),
-            Vantage::Host => {
+            Vantage::Engine if self.apart => {
+                let remote = self.beside("host".into()).await.map_err(cannot)?;
+                return Ok(Session::there(remote, "sidecar"));
+            }
+            Vantage::Host | Vantage::Engine if self.grace.is_zero() => return Ok(Session::here()),
+            Vantage::Host | Vantage::Engine => {
                 let remote = self.children.open_here(&self.executable).await;
                 return Ok(remote.map_or_else(|_| Session::here(), |remote| Session::there(remote, "host")));
             }

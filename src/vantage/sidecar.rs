@@ -79,7 +79,7 @@ impl Sidecars {
         })
     }
 
-    /// Starts a probe in this network (`container:ID`, or a network's id) and greets it.
+    /// Starts a probe in this network (`container:ID`, `host`, or a network's id) and greets it.
     ///
     /// # Errors
     /// Why it could not be made or is of no use.

@@ -238,6 +238,7 @@ impl Teller<'_> {
         };
         (!addresses.is_empty() && addresses.iter().all(own)).then(|| match self.from {
             "host" => "this machine".into(),
+            "engine" => "the engine's machine".into(),
             network if network.starts_with("network:") => "the client itself".into(),
             from => format!("{} itself", safe(from)),
         })
