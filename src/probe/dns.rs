@@ -2,11 +2,12 @@
 //!
 //! Our own reading of `/etc/hosts` and `/etc/resolv.conf` follows glibc, so that the report can say which server
 //! answered what. It differs from what a client may do in three ways that matter rarely: nsswitch.conf is not read, no
-//! answer is cached, and `options` other than `ndots` are passed over.
+//! answer is kept for later, and `options` other than `ndots` are passed over.
 
 mod client;
 mod files;
 mod system;
+mod together;
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
@@ -48,7 +49,9 @@ pub async fn resolve(host: &str, system: bool, deadline: Instant) -> Result<Reso
     if let Ok(address) = host.parse() {
         return Ok(Resolved { addresses: vec![address], resolver: "address".into() });
     }
-    let result = if system { system::resolve(host).await } else { by_files(host, deadline).await };
+    let name = host.to_owned();
+    let begin = || async move { if system { system::resolve(&name).await } else { by_files(&name, deadline).await } };
+    let result = together::search(host, system, deadline, begin).await;
     // RFC 6761, section 6.3: these names mean this machine, whatever a server says.
     if result.is_err() && is_loopback(host) {
         let addresses = vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
