@@ -64,7 +64,7 @@ pub enum Command {
 }
 
 /// Where a probe goes before it looks.
-#[derive(Args, Debug)]
+#[derive(Debug, Parser)]
 pub struct Probe {
     /// The process whose network namespace it enters
     #[arg(long, requires_all = ["container", "resolv_conf", "hosts"])]

@@ -8,6 +8,10 @@ use crosscheck::probe::serve;
 use crosscheck::{exit, run, text};
 
 fn main() -> ExitCode {
+    // A probe is started for each container: it does not describe the whole command line first.
+    if std::env::args_os().nth(1).is_some_and(|first| first == "probe") {
+        return be_probe(&Probe::parse_from(std::env::args_os().skip(1)));
+    }
     let cli = Cli::parse();
     if let Some(Command::Probe(probe)) = &cli.command {
         return be_probe(probe);
