@@ -20,7 +20,7 @@ use crate::report::{Report, build as assemble};
 use crate::rule::{Facts, Seen, Verdict};
 use crate::stack::{Stack, connect, project, read};
 use crate::vantage::Ways;
-use crate::{evidence, explain, judge, record, text, vantage};
+use crate::{catalog, evidence, explain, judge, record, text, vantage};
 
 /// How long probes have to delete the topics of their round trips: a little longer than they take at most.
 const GRACE: Duration = kafka::LAST_CHANCE.saturating_add(Duration::from_millis(300));
@@ -90,6 +90,8 @@ async fn plan(shared: &Shared, services: Vec<String>) -> anyhow::Result<u8> {
 
 /// Reads the stack.
 async fn open(shared: &Shared) -> anyhow::Result<(connect::Connection, Stack)> {
+    // Reading the catalogue takes about as long as the engine's first answer: both at once.
+    drop(tokio::task::spawn_blocking(catalog::catalog));
     let connection = connect::connect().await?;
     let selection = project::Selection {
         project: shared.project_name.clone(),
@@ -97,11 +99,11 @@ async fn open(shared: &Shared) -> anyhow::Result<(connect::Connection, Stack)> {
         directory: shared.project_directory.clone(),
         env_files: shared.env_file.clone(),
     };
-    let chosen = project::choose(&connection, &selection).await?;
+    let (chosen, all) = project::choose(&connection, &selection).await?;
     for note in &chosen.notes {
         eprintln!("crosscheck: {note}");
     }
-    let stack = read::read(&connection, &chosen.name).await?;
+    let stack = read::read_listed(&connection, &chosen.name, all).await?;
     Ok((connection, stack))
 }
 
@@ -143,6 +145,11 @@ async fn look(
     let mut report = assemble::frame(command, &stack);
     let executable = std::env::current_exe().context("the path of this executable cannot be found")?;
     let docker = connection.docker.clone();
+    // What killed runs have left is no part of this one: it goes meanwhile.
+    let sweeping = tokio::spawn({
+        let docker = docker.clone();
+        async move { vantage::sweep(&docker).await }
+    });
     let mut ways = Ways::new(Some(docker.clone()), &stack, shared.via, executable).await?;
     if shared.round_trip {
         ways = ways.with_grace(GRACE);
@@ -156,8 +163,7 @@ async fn look(
         () = interrupt.wait() => true,
     };
     let swept = async {
-        tokio::join!(ways.close(), kafka::finish());
-        vantage::sweep(&docker).await
+        let _ = tokio::join!(ways.close(), kafka::finish(), sweeping);
     };
     // A second Ctrl-C does not wait: our containers end with their stdin.
     let _ = interrupt.or(swept).await;

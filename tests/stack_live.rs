@@ -198,7 +198,7 @@ async fn the_project_of_a_file_is_chosen() {
     project.compose(&["up", "-d", "store"]);
     let connection = connect().await.unwrap();
     let of_file = Selection { files: vec![project.file()], ..Selection::default() };
-    let chosen = choose(&connection, &of_file).await.unwrap();
+    let (chosen, _) = choose(&connection, &of_file).await.unwrap();
     assert_eq!((chosen.name.as_str(), chosen.notes.len()), (project.name.as_str(), 1), "{:?}", chosen.notes);
     let misspelt = Selection { project: Some(format!("{}x", project.name)), ..Selection::default() };
     let error = choose(&connection, &misspelt).await.unwrap_err().to_string();

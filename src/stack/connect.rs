@@ -6,8 +6,10 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use bollard::models::SystemVersion;
+use bollard::models::{SystemInfo, SystemVersion};
 use bollard::{API_DEFAULT_VERSION, ClientVersion, Docker};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
 
 use super::endpoint::{self, Address, Endpoint};
 use super::error::StackError;
@@ -33,7 +35,12 @@ pub struct Connection {
     pub(super) is_socket: bool,
     /// What the engine said of itself.
     pub(super) version: SystemVersion,
+    /// What it says of its machine, where it does.
+    pub(super) info: Info,
 }
+
+/// An answer that may still be under way.
+type Info = Shared<BoxFuture<'static, Option<SystemInfo>>>;
 
 /// Connects to the engine that `docker` would use.
 ///
@@ -49,6 +56,7 @@ pub(super) async fn connect_from(surroundings: &Surroundings) -> Result<Connecti
     let connector = Connector::to(&endpoint)?;
     let failed = |error| explain(&endpoint, &error);
     let docker = connector.docker(None).map_err(failed)?;
+    let info = ask_for_info(&docker);
     let version = match tokio::time::timeout(GREETING, docker.version()).await {
         Ok(version) => version.map_err(failed)?,
         Err(_) => return Err(unreachable(&endpoint, format!("no answer in {} s", GREETING.as_secs()))),
@@ -64,7 +72,16 @@ pub(super) async fn connect_from(surroundings: &Surroundings) -> Result<Connecti
         host,
         is_socket: matches!(endpoint.address, Address::Socket(_)),
         version,
+        info,
     })
+}
+
+/// Asks for `/info` beside everything else: the engine takes longest over describing itself, since it starts programs to
+/// ask them for their versions.
+fn ask_for_info(docker: &Docker) -> Info {
+    let docker = docker.clone();
+    let asked = tokio::spawn(async move { tokio::time::timeout(GREETING, docker.info()).await.ok()?.ok() });
+    async move { asked.await.ok().flatten() }.boxed().shared()
 }
 
 /// The newest API that both sides speak.

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use bollard::models::ContainerSummary;
+
 use super::connect::Connection;
 use super::declaration::{self, Declaration, NamedBy};
 use super::error::StackError;
-use super::read::{self, LABEL_FILES, LABEL_PROJECT};
+use super::read::{self, LABEL_FILES, LABEL_PROJECT, Listed};
 use super::surroundings::Surroundings;
 use crate::text;
 
@@ -41,15 +43,16 @@ struct Known {
     files: BTreeSet<String>,
 }
 
-/// Chooses the project.
+/// Chooses the project, and gives the list of containers that it was chosen from.
 ///
 /// # Errors
 ///
 /// No project, several, one of which nothing runs, or files that cannot be read.
-pub async fn choose(connection: &Connection, selection: &Selection) -> Result<Chosen, StackError> {
+pub async fn choose(connection: &Connection, selection: &Selection) -> Result<(Chosen, Listed), StackError> {
     let declaration = declaration_for(selection, &Surroundings::here())?;
-    let known = known(connection).await?;
-    decide(selection, &declaration, &known, &connection.endpoint)
+    let all = read::list(connection).await?;
+    let chosen = decide(selection, &declaration, &known(&all), &connection.endpoint)?;
+    Ok((chosen, Listed(all)))
 }
 
 /// What is at hand. A project named with `-p` needs no files, so that none of their faults may hinder.
@@ -63,21 +66,21 @@ fn declaration_for(selection: &Selection, surroundings: &Surroundings) -> Result
 }
 
 /// Every project that has containers, one-off ones aside.
-async fn known(connection: &Connection) -> Result<BTreeMap<String, Known>, StackError> {
+fn known(all: &[ContainerSummary]) -> BTreeMap<String, Known> {
     let mut projects = BTreeMap::<String, Known>::new();
-    for summary in read::list(connection).await? {
+    for summary in all {
         let labels = summary.labels.as_ref();
         let Some(name) = labels.and_then(|labels| labels.get(LABEL_PROJECT)) else { continue };
-        if read::is_one_off(&summary) {
+        if read::is_one_off(summary) {
             continue;
         }
         let project = projects.entry(name.clone()).or_default();
         project.containers += 1;
-        project.alive += usize::from(read::is_alive(&summary));
+        project.alive += usize::from(read::is_alive(summary));
         let files = labels.and_then(|labels| labels.get(LABEL_FILES)).map(String::as_str).unwrap_or_default();
         project.files.extend(files.split(',').filter(|file| !file.is_empty()).map(str::to_owned));
     }
-    Ok(projects)
+    projects
 }
 
 fn decide(

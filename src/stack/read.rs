@@ -34,9 +34,21 @@ const REQUEST: Duration = Duration::from_secs(20);
 ///
 /// A request that the engine refused or did not answer, or no container of this project.
 pub async fn read(connection: &Connection, project: &str) -> Result<Stack, StackError> {
-    // The engine takes longest over describing itself, so that runs beside everything else.
-    let (found, about) = tokio::join!(containers_and_networks(connection, project), about(connection));
-    let Found { all, inspected, networks } = found?;
+    read_listed(connection, project, Listed(list(connection).await?)).await
+}
+
+/// Every container that the engine had a moment ago.
+#[derive(Clone, Debug)]
+pub struct Listed(pub(super) Vec<ContainerSummary>);
+
+/// Reads a project of which the containers are listed already.
+///
+/// # Errors
+///
+/// As [`read`].
+pub async fn read_listed(connection: &Connection, project: &str, all: Listed) -> Result<Stack, StackError> {
+    let Found { all, inspected, networks } = containers_and_networks(connection, project, all.0).await?;
+    let about = about(connection).await;
     let mine: BTreeSet<_> = all.iter().filter(|summary| is_of(summary, project)).filter_map(|s| s.id.clone()).collect();
 
     let files = config_files(&inspected);
@@ -79,8 +91,11 @@ struct Found {
     networks: Vec<ApiNetwork>,
 }
 
-async fn containers_and_networks(connection: &Connection, project: &str) -> Result<Found, StackError> {
-    let all = list(connection).await?;
+async fn containers_and_networks(
+    connection: &Connection,
+    project: &str,
+    all: Vec<ContainerSummary>,
+) -> Result<Found, StackError> {
     let mine: Vec<_> =
         all.iter().filter(|summary| is_of(summary, project)).filter_map(|summary| summary.id.as_deref()).collect();
     let (inspected, networks) = tokio::try_join!(inspect_all(connection, &mine), networks(connection))?;
@@ -158,7 +173,7 @@ pub(super) struct About {
 /// Nothing hangs on it but words and how the engine's own network is entered, so an engine that will not say costs no
 /// more than them.
 async fn about(connection: &Connection) -> About {
-    let info = limited(connection, "describe itself", connection.docker.info()).await.ok();
+    let info = connection.info.clone().await;
     let options = info.as_ref().and_then(|info| info.security_options.as_ref());
     let rootless = options.is_some_and(|options| options.iter().any(|option| option.starts_with("name=rootless")));
     let named = info.and_then(|info| info.operating_system).filter(|name| !name.is_empty());
