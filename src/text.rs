@@ -121,8 +121,8 @@ pub fn redact(value: &str) -> String {
         let (head, tail) = rest.split_at(at + 3);
         out.push_str(head);
         // People do not encode passwords, so that any character may stand in one: up to the last `@` of this URL.
-        let word = tail.find(char::is_whitespace).unwrap_or(tail.len());
-        let end = tail.find("://").map_or(word, |next| word.min(next));
+        let next = tail.find("://").unwrap_or(tail.len());
+        let end = tail[..next].find(char::is_whitespace).unwrap_or(next);
         rest = match tail[..end].rfind('@') {
             Some(at) => {
                 out.push_str("***@");
@@ -182,16 +182,25 @@ fn secret_end(text: &str) -> usize {
         _ => None,
     });
     let quoted = closing.and_then(|mark| text.get(1..)?.find(mark)).map_or(0, |at| at + 2);
-    let line = text.find(['\n', '\r']).unwrap_or(text.len());
-    let next = |(at, _): &(usize, &str)| {
+    if text[..quoted].contains(['\n', '\r']) {
+        return quoted;
+    }
+    // Behind a run of blanks stands one name, which is looked at once: such runs may be long.
+    let mut tried = 0;
+    let ends = |(at, mark): &(usize, &str)| {
+        if matches!(*mark, "\n" | "\r") {
+            return true;
+        }
+        if *at < tried {
+            return false;
+        }
         let after = text[at + 1..].trim_start_matches(' ');
+        tried = text.len() - after.len();
         let name = after.split(|c: char| !(c.is_ascii_alphanumeric() || "_-.".contains(c))).next().unwrap_or_default();
         !name.is_empty() && after[name.len()..].starts_with('=')
     };
-    text.match_indices(['&', ';', ' ', ','])
-        .filter(|(at, _)| *at >= quoted)
-        .find(next)
-        .map_or(line, |(at, _)| at.min(line.max(quoted)))
+    let marks = text[quoted..].match_indices(['&', ';', ' ', ',', '\n', '\r']);
+    marks.map(|(at, mark)| (at + quoted, mark)).find(ends).map_or(text.len(), |(at, _)| at)
 }
 
 #[cfg(test)]
