@@ -4,8 +4,8 @@
 //! answered what. It differs from what a client may do in three ways that matter rarely: nsswitch.conf is not read, no
 //! answer is kept for later, and `options` other than `ndots` are passed over.
 
-mod client;
-mod files;
+pub(crate) mod client;
+pub(crate) mod files;
 mod system;
 mod together;
 
@@ -86,7 +86,7 @@ async fn by_files(host: &str, deadline: Instant) -> Result<Resolved, Fault> {
 }
 
 /// Resolves a name by the text of a hosts file and by DNS.
-async fn look_up(host: &str, hosts: &str, config: &Config, until: Instant) -> Result<Resolved, Fault> {
+pub(crate) async fn look_up(host: &str, hosts: &str, config: &Config, until: Instant) -> Result<Resolved, Fault> {
     let addresses = files::hosts_addresses(hosts, host);
     if !addresses.is_empty() {
         return Ok(Resolved { addresses, resolver: "hosts file".into() });
@@ -134,7 +134,7 @@ fn verdict(faults: Vec<Fault>, itself_first: bool) -> Fault {
 }
 
 /// A host as a name that DNS can ask for: labels of 1 to 63 bytes, underscores allowed; IDNA where it is not ASCII.
-fn dns_name(host: &str) -> Option<Name> {
+pub(crate) fn dns_name(host: &str) -> Option<Name> {
     if host.is_ascii() {
         Name::from_labels(host.split('.').map(str::as_bytes)).ok()
     } else {

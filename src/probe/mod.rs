@@ -19,11 +19,13 @@ pub mod tls;
 mod trial;
 pub mod wire;
 
+use std::fmt::Debug;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
@@ -63,6 +65,11 @@ pub struct Options {
     /// Stop at the TCP connection, whatever the protocol: the question is only whether it can be made.
     pub connect_only: bool,
 }
+
+/// A connection that stands, whatever carries its bytes: a socket, or what a fuzz target makes up.
+pub trait Stream: AsyncRead + AsyncWrite + Debug + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Debug + Send + Unpin> Stream for S {}
 
 /// An attempt under way: the observation so far, and the time that is left.
 #[derive(Debug)]

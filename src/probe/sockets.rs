@@ -54,7 +54,7 @@ fn not_read(path: &Path, reason: &str) -> Fact<Vec<Listener>> {
 ///
 /// # Errors
 /// Why the file's list is not whole.
-fn read(rows: impl BufRead, listeners: &mut Vec<Listener>) -> Result<(), String> {
+pub(crate) fn read(rows: impl BufRead, listeners: &mut Vec<Listener>) -> Result<(), String> {
     let mut bytes = 0;
     for (number, row) in rows.lines().enumerate() {
         let row = row.map_err(|error| text::io_error(&error))?;

@@ -3,7 +3,7 @@
 //! Trust is not judged: which authorities a client trusts is not known here. What is looked at is whether the peer
 //! speaks TLS, whether it has the key of the certificate that it shows, and whether that certificate is for the host.
 
-mod certificate;
+pub(crate) mod certificate;
 
 use std::future::poll_fn;
 use std::io;

@@ -81,16 +81,16 @@ pub async fn ask(servers: &[SocketAddr], name: &Name, until: Instant) -> Outcome
 }
 
 /// One question to a server, and its reply once it is there.
-struct Question {
+pub(crate) struct Question {
     kind: RecordType,
     message: Message,
-    bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     reply: Option<Reply>,
 }
 
 /// What a server replied to one question.
 #[derive(Debug, PartialEq, Eq)]
-enum Reply {
+pub(crate) enum Reply {
     /// The addresses; none where the name has none of this kind.
     Addresses(Vec<IpAddr>),
     /// There is no such name.
@@ -109,7 +109,7 @@ impl Reply {
 }
 
 impl Question {
-    fn new(name: &Name, kind: RecordType) -> Result<Self, String> {
+    pub(crate) fn new(name: &Name, kind: RecordType) -> Result<Self, String> {
         let mut message = Message::query();
         message.metadata.recursion_desired = true;
         message.add_query(Query::query(name.clone(), kind));
@@ -118,7 +118,7 @@ impl Question {
     }
 
     /// The reply in these bytes; `None` where they do not answer this question.
-    fn read(&self, bytes: &[u8]) -> Option<Reply> {
+    pub(crate) fn read(&self, bytes: &[u8]) -> Option<Reply> {
         let message = Message::from_vec(bytes).ok()?;
         let head = &message.metadata;
         let [question] = message.queries.as_slice() else { return None };

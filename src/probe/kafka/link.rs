@@ -6,20 +6,23 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use kafka_protocol::messages::ApiKey;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use super::codec::Question;
 use super::reader::Reader;
 use crate::observation::FailureKind;
-use crate::probe::{Fault, stranger};
+use crate::probe::{Fault, Stream, stranger};
 use crate::text;
 
-/// The lengths that an answer can have: a correlation id at least, 4 MiB at most.
-const LENGTHS: RangeInclusive<usize> = 4..=4 << 20;
+/// The lengths that an answer can have: a correlation id at least; at most what Metadata needs for some two thousand
+/// brokers, which are the longest answer by far. Sixteen brokers may answer at once.
+const LENGTHS: RangeInclusive<usize> = 4..=256 << 10;
 
 /// How much is read at a time, in bytes.
 const CHUNK: usize = 8 * 1024;
+
+/// An answer of which this much has come, in bytes, gets the room that it announced.
+const EARNEST: usize = 64 * 1024;
 
 /// How long to wait for the rest of what a stranger says.
 const A_MOMENT: Duration = Duration::from_millis(100);
@@ -31,7 +34,7 @@ const FIRST_CORRELATION: i32 = i32::from_be_bytes(*b"\r\n\r\n");
 /// A connection on which one question at a time is asked.
 #[derive(Debug)]
 pub struct Link {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     deadline: Instant,
     received: BytesMut,
     correlation: i32,
@@ -39,8 +42,8 @@ pub struct Link {
 
 impl Link {
     /// Speaks over `stream` until `deadline`.
-    pub fn new(stream: TcpStream, deadline: Instant) -> Self {
-        Self { stream, deadline, received: BytesMut::new(), correlation: FIRST_CORRELATION }
+    pub fn new(stream: impl Stream + 'static, deadline: Instant) -> Self {
+        Self { stream: Box::new(stream), deadline, received: BytesMut::new(), correlation: FIRST_CORRELATION }
     }
 
     /// Asks, and gives the answer's body. A link that failed once is of no further use.
@@ -73,6 +76,7 @@ impl Link {
     async fn frame(&mut self, key: ApiKey) -> Result<Bytes, Fault> {
         let started = Instant::now();
         loop {
+            let mut room = CHUNK;
             if let Some(head) = self.received.first_chunk::<4>() {
                 let length = usize::try_from(i32::from_be_bytes(*head)).unwrap_or(usize::MAX);
                 if !LENGTHS.contains(&length) {
@@ -82,9 +86,12 @@ impl Link {
                     self.received.advance(4);
                     return Ok(self.received.split_to(length).freeze());
                 }
+                if self.received.len() >= EARNEST {
+                    room = 4 + length - self.received.len();
+                }
             }
             let before = self.received.len();
-            match timeout_at(self.deadline, self.more()).await {
+            match timeout_at(self.deadline, self.more(room)).await {
                 Ok(Ok(0)) if before == 0 => {
                     return Err(Fault::new(FailureKind::Closed, format!("closed the connection on {key:?}")));
                 }
@@ -110,9 +117,10 @@ impl Link {
         }
     }
 
-    /// Reads what is there; 0 at the end. Room grows with what has come, never with what was announced.
-    async fn more(&mut self) -> std::io::Result<usize> {
-        self.received.reserve(CHUNK);
+    /// Reads what is there into this much room, in bytes; 0 at the end. Room grows with what has come: what was announced
+    /// is believed only of an answer that has largely come.
+    async fn more(&mut self, room: usize) -> std::io::Result<usize> {
+        self.received.reserve(room);
         self.stream.read_buf(&mut self.received).await
     }
 
@@ -120,7 +128,7 @@ impl Link {
     async fn stranger(&mut self) -> Fault {
         let moment = self.deadline.min(Instant::now() + A_MOMENT);
         while self.received.len() < stranger::ENOUGH && !self.received.contains(&b'\n') {
-            match timeout_at(moment, self.more()).await {
+            match timeout_at(moment, self.more(CHUNK)).await {
                 Ok(Ok(1..)) => {}
                 _ => break,
             }

@@ -4,7 +4,7 @@
 //! cluster and for its id, from the same place and before the same deadline (see `redirect.rs`). Metadata names no
 //! topic, so nothing is ever created. No credentials are used.
 
-mod codec;
+pub(crate) mod codec;
 mod link;
 mod read_back;
 mod reader;
@@ -23,7 +23,7 @@ use kafka_protocol::messages::ApiKey;
 use self::codec::Metadata;
 use self::session::Session;
 pub use self::under_way::{LAST_CHANCE, finish, finish_blocking};
-use super::{Attempt, Fault, Stop};
+use super::{Attempt, Fault, Stop, Stream};
 use crate::observation::{Depth, FailureKind, KafkaPeer, Peer, PhaseName};
 use crate::target::Target;
 use crate::text;
@@ -69,6 +69,16 @@ pub async fn look(attempt: &mut Attempt, target: &Target) -> Result<(), Stop> {
 /// Connects, asks for APIs and Metadata, and notes who the peer is.
 async fn ask(attempt: &mut Attempt, target: &Target) -> Result<(Session, Metadata), Stop> {
     let stream = attempt.connect(target).await?;
+    let address = attempt.observation.connected.map(|address| SocketAddr::new(address, target.port));
+    ask_over(attempt, stream, address).await
+}
+
+/// As [`ask`], over a connection that stands; `address` is where another one can be had.
+pub(crate) async fn ask_over(
+    attempt: &mut Attempt,
+    stream: impl Stream + 'static,
+    address: Option<SocketAddr>,
+) -> Result<(Session, Metadata), Stop> {
     let deadline = attempt.deadline;
     let proxied = attempt.options.proxied;
     let opened = async {
@@ -95,10 +105,6 @@ async fn ask(attempt: &mut Attempt, target: &Target) -> Result<(Session, Metadat
         attempt.observation.unlooked = Some("the broker offers no version of Metadata that crosscheck speaks".into());
         return Err(Stop);
     };
-    let address = attempt
-        .observation
-        .connected
-        .map_or_else(|| SocketAddr::from(([0, 0, 0, 0], target.port)), |address| SocketAddr::new(address, target.port));
     let metadata = attempt.step(PhaseName::Request, session.metadata(version, address, deadline)).await?;
     if let Some(peer) = peer(attempt) {
         peer.cluster_id.clone_from(&metadata.cluster_id);

@@ -10,13 +10,16 @@ use tokio::time::Instant;
 use super::codec::{Broker, LONGEST_HOST, Metadata};
 use super::session::{Identity, Session};
 use super::{ask, peer};
-use crate::observation::{FailureKind, Observation, PhaseName, Redirect};
+use crate::observation::{FailureKind, Observation, Peer, PhaseName, Redirect};
 use crate::probe::{Attempt, Fault, Options, Stop};
 use crate::target::{Protocol, Target};
 use crate::text;
 
 /// At most as many redirects at once.
 const AT_ONCE: usize = 16;
+
+/// Why a broker that was not reached in the list was not looked at.
+const NO_TIME: &str = "no time was left to look";
 
 /// Less time than this tells nothing of an address that did not answer.
 const ENOUGH: Duration = Duration::from_millis(500);
@@ -28,10 +31,16 @@ const ENOUGH: Duration = Duration::from_millis(500);
 pub async fn follow(attempt: &Attempt, target: &Target, session: &mut Session, metadata: &Metadata) -> Vec<Redirect> {
     let is_here = |it: &&Broker| it.port == target.port && it.host.eq_ignore_ascii_case(&target.host);
     let cluster = metadata.cluster_id.as_deref();
+    // What the connection showed that stands already. The brokers are not part of it: each of a thousand would keep all.
+    let mut shown = attempt.observation.clone();
+    (shown.notes, shown.unlooked) = (Vec::new(), None);
+    if let Some(Peer::Kafka(peer)) = &mut shown.peer {
+        peer.brokers = Vec::new();
+    }
     let here = async {
         let mut found = Vec::new();
         for broker in metadata.brokers.iter().filter(is_here) {
-            found.push(identify_here(attempt, session, broker, cluster).await);
+            found.push(identify_here(attempt, &shown, session, broker, cluster).await);
         }
         found
     };
@@ -42,11 +51,18 @@ pub async fn follow(attempt: &Attempt, target: &Target, session: &mut Session, m
 }
 
 /// Asks over the connection that stands already; what that connection showed is part of what is seen.
-async fn identify_here(attempt: &Attempt, session: &mut Session, broker: &Broker, cluster: Option<&str>) -> Redirect {
+async fn identify_here(
+    attempt: &Attempt,
+    shown: &Observation,
+    session: &mut Session,
+    broker: &Broker,
+    cluster: Option<&str>,
+) -> Redirect {
     let mut here = Attempt::new(attempt.deadline, attempt.options);
-    here.observation = Observation { notes: Vec::new(), unlooked: None, ..attempt.observation.clone() };
-    if let Some(peer) = peer(&mut here) {
-        peer.brokers.clear();
+    here.observation = shown.clone();
+    if Instant::now() >= attempt.deadline {
+        here.observation.unlooked = Some(NO_TIME.into());
+        return redirect(broker, here.observation);
     }
     // A stop is recorded in the observation already, here and below.
     let _ = identify(&mut here, session, broker, cluster).await;
@@ -59,7 +75,7 @@ async fn visit(attempt: &Attempt, broker: &Broker, cluster: Option<&str>) -> Red
     let mut there = Attempt::new(attempt.deadline, options);
     let started = Instant::now();
     if started >= attempt.deadline {
-        return redirect(broker, Observation::unlooked("no time was left to look"));
+        return redirect(broker, Observation::unlooked(NO_TIME));
     }
     let _ = try_broker(&mut there, broker, cluster).await;
     let timed_out = there.observation.failure.as_ref().is_some_and(|failure| {

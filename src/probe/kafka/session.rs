@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use super::codec::{self, Apis, Metadata, Question};
 use super::link::{Link, ended, garbled};
 use crate::observation::FailureKind;
-use crate::probe::Fault;
+use crate::probe::{Fault, Stream};
 use crate::text;
 
 /// An open connection and the APIs that its peer offers.
@@ -38,7 +38,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`Link::ask`] has them; `ServerRefuses` with an error code of the broker's.
-    pub async fn open(stream: TcpStream, deadline: Instant) -> Result<Self, Fault> {
+    pub async fn open(stream: impl Stream + 'static, deadline: Instant) -> Result<Self, Fault> {
         let mut link = Link::new(stream, deadline);
         let (mut error, mut apis) = api_versions(&mut link, 3).await?;
         if error == codec::UNSUPPORTED_VERSION {
@@ -56,7 +56,12 @@ impl Session {
     ///
     /// # Errors
     /// As [`Link::ask`] has them; `AuthenticationRequired` where the listener wants SASL.
-    pub async fn metadata(&mut self, version: i16, address: SocketAddr, deadline: Instant) -> Result<Metadata, Fault> {
+    pub async fn metadata(
+        &mut self,
+        version: i16,
+        address: Option<SocketAddr>,
+        deadline: Instant,
+    ) -> Result<Metadata, Fault> {
         let question = Question::metadata(version);
         match self.link.ask(&question).await {
             Ok(reply) => codec::metadata(&reply, version).ok_or_else(|| garbled(ApiKey::Metadata)),
@@ -67,10 +72,10 @@ impl Session {
 
     /// A listener that wants SASL answers `ApiVersions` and ends the connection on anything else. Over a second
     /// connection the list of its SASL mechanisms proves it; a listener that wants none says so too.
-    async fn why_ended(&self, fault: Fault, address: SocketAddr, deadline: Instant) -> Fault {
+    async fn why_ended(&self, fault: Fault, address: Option<SocketAddr>, deadline: Instant) -> Fault {
         let Some(version) = self.apis.version(ApiKey::SaslHandshake, 0..=1) else { return fault };
         let asked = async {
-            let stream = TcpStream::connect(address).await.ok()?;
+            let stream = TcpStream::connect(address?).await.ok()?;
             let reply = Link::new(stream, deadline).ask(&Question::sasl_handshake(version)).await.ok()?;
             codec::sasl_handshake(&reply)
         };

@@ -30,7 +30,7 @@ use self::greeting::Greeting;
 use self::login::{Account, Login, Password, log_in};
 use self::packet::{ServerError, Wire};
 use super::hide::hide;
-use super::{Attempt, Fault, Stop};
+use super::{Attempt, Fault, Stop, Stream};
 use crate::observation::{Depth, FailureKind, Peer, PhaseName};
 use crate::plan::Credentials;
 use crate::target::Target;
@@ -54,7 +54,18 @@ const ACCESS_DENIED: u16 = 1045;
 /// # Errors
 /// [`Stop`] when a step failed.
 pub async fn look(attempt: &mut Attempt, target: &Target, credentials: Option<&Credentials>) -> Result<(), Stop> {
-    let mut wire = Wire::new(attempt.connect(target).await?);
+    let stream = attempt.connect(target).await?;
+    converse(attempt, stream, target, credentials).await
+}
+
+/// As [`look`], over a connection that stands.
+pub(crate) async fn converse(
+    attempt: &mut Attempt,
+    stream: impl Stream + 'static,
+    target: &Target,
+    credentials: Option<&Credentials>,
+) -> Result<(), Stop> {
+    let mut wire = Wire::new(stream);
     let greeting = greet(attempt, &mut wire).await?;
     let spared = attempt.options.spare_cache && greeting.plugin.as_deref() == Some("caching_sha2_password");
     match credentials.filter(|known| !known.user.is_empty() && !spared) {

@@ -3,11 +3,10 @@
 //! <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_packets.html>
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::EXPECTED;
 use crate::observation::FailureKind;
-use crate::probe::{Fault, stranger};
+use crate::probe::{Fault, Stream, stranger};
 
 /// The longest payload that is read, in bytes. Everything that is asked here is answered with far less.
 const LONGEST: usize = 64 << 10;
@@ -15,7 +14,7 @@ const LONGEST: usize = 64 << 10;
 /// A connection that carries packets.
 #[derive(Debug)]
 pub(super) struct Wire {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     /// The number of the next packet of this exchange, whoever sends it.
     sequence: u8,
     /// The start of what the peer said first, kept for the case that it stops there.
@@ -23,8 +22,8 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) const fn new(stream: TcpStream) -> Self {
-        Self { stream, sequence: 0, head: Vec::new() }
+    pub(super) fn new(stream: impl Stream + 'static) -> Self {
+        Self { stream: Box::new(stream), sequence: 0, head: Vec::new() }
     }
 
     /// Reads the peer's first packet, and tells a stranger from a server by it.

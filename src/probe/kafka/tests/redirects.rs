@@ -122,9 +122,9 @@ async fn an_address_that_had_no_time_to_answer_did_not_fail() {
 #[tokio::test]
 async fn more_brokers_than_are_looked_at_leave_the_rest_open() {
     // No address of theirs can be tried, so that this is about the number alone.
-    let brokers = vec![(1, "", 9092); 100_000];
+    let brokers = vec![(1, "", 9092); 10_000];
     let address = Broker::new().with(METADATA, 12, metadata("c", &brokers)).start().await;
     let seen = look(address, SECOND * 10).await;
-    assert_eq!(seen.unlooked.as_deref(), Some("the broker lists 100000 brokers, of which 1000 were looked at"));
+    assert_eq!(seen.unlooked.as_deref(), Some("the broker lists 10000 brokers, of which 1000 were looked at"));
     assert_eq!((seen.redirects.len(), peer(&seen).brokers.len(), failure(&seen)), (1000, 1000, None));
 }
