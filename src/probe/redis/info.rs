@@ -2,8 +2,6 @@
 //!
 //! <https://redis.io/docs/latest/commands/info/>
 
-use redis::InfoDict;
-
 use crate::observation::RedisPeer;
 use crate::plan::Credentials;
 use crate::probe::hide::hide;
@@ -11,12 +9,14 @@ use crate::text;
 
 /// Reads the answer to `INFO`. Words are taken where they are what they should be, and nothing else is repeated.
 pub(super) fn read(body: &str, credentials: Option<&Credentials>) -> RedisPeer {
-    let info = InfoDict::new(body);
-    let pair = |used: &str, limit: &str| Some((info.get(used)?, info.get(limit)?));
+    // Line by line: a dictionary of a hostile answer would take thirty times its room.
+    let field = |key: &str| body.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).map(str::trim);
+    let number = |key: &str| field(key)?.parse().ok();
+    let pair = |used: &str, limit: &str| Some((number(used)?, number(limit)?));
     let version = |key: &str| {
-        info.get::<String>(key)
+        field(key)
             .filter(|version| version.starts_with(|first: char| first.is_ascii_digit()))
-            .map(|version| text::line(&hide(&version, credentials), 40))
+            .map(|version| text::line(&hide(version, credentials), 40))
     };
     // Descendants keep `redis_version` for old clients and give their own beside it.
     let (product, version) = match version("valkey_version") {
@@ -26,7 +26,7 @@ pub(super) fn read(body: &str, credentials: Option<&Credentials>) -> RedisPeer {
     RedisPeer {
         product: product.to_owned(),
         version,
-        role: info.get::<String>("role").filter(|role| role == "master" || role == "slave"),
+        role: field("role").filter(|role| matches!(*role, "master" | "slave")).map(Into::into),
         clients: pair("connected_clients", "maxclients"),
         memory: pair("used_memory", "maxmemory"),
     }

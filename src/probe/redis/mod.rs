@@ -12,7 +12,7 @@ use redis::{Cmd, cmd};
 use secrecy::{ExposeSecret, SecretString};
 
 use self::talk::{Reply, Talk, garbled};
-use super::{Attempt, Fault, Stop};
+use super::{Attempt, Fault, Stop, Stream};
 use crate::observation::{Depth, FailureKind, Peer, PhaseName, RedisPeer};
 use crate::plan::Credentials;
 use crate::target::Target;
@@ -27,6 +27,16 @@ const EXPECTED: &str = "a Redis server";
 /// [`Stop`] when a step failed.
 pub async fn look(attempt: &mut Attempt, target: &Target, credentials: Option<&Credentials>) -> Result<(), Stop> {
     let stream = attempt.connect(target).await?;
+    converse(attempt, stream, target, credentials).await
+}
+
+/// As [`look`], over a connection that stands.
+pub(crate) async fn converse(
+    attempt: &mut Attempt,
+    stream: impl Stream + 'static,
+    target: &Target,
+    credentials: Option<&Credentials>,
+) -> Result<(), Stop> {
     let mut talk = Talk::new(stream, credentials);
     // An empty password is none: clients do not send it.
     let account = credentials

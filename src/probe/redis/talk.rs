@@ -7,18 +7,17 @@
 //! <https://redis.io/docs/latest/develop/reference/protocol-spec/>
 
 use redis::{Cmd, Value};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Take};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, ReadHalf, Take, WriteHalf, split};
 
 use super::EXPECTED;
 use crate::observation::FailureKind;
 use crate::plan::Credentials;
 use crate::probe::hide::hide;
-use crate::probe::{Fault, stranger};
+use crate::probe::{Fault, Stream, stranger};
 
-/// The most that is read from a peer in all, in bytes. `INFO` has some 6,000.
-const MOST: u64 = 1 << 20;
+/// The most that is read from a peer in all, in bytes. `INFO` has some 6,000, and more where scripts raised many
+/// kinds of errors.
+const MOST: u64 = 512 << 10;
 
 /// The longest line, in bytes: a status, an error, or a length.
 const LONGEST_LINE: usize = 8 << 10;
@@ -36,8 +35,8 @@ pub(super) enum Reply {
 
 /// A connection that commands go over.
 pub(super) struct Talk<'a> {
-    reader: BufReader<Take<OwnedReadHalf>>,
-    writer: OwnedWriteHalf,
+    reader: BufReader<Take<ReadHalf<Box<dyn Stream>>>>,
+    writer: WriteHalf<Box<dyn Stream>>,
     /// What is taken out of what the server says in words.
     credentials: Option<&'a Credentials>,
     /// Whether it answered once as a server of this protocol does.
@@ -45,8 +44,8 @@ pub(super) struct Talk<'a> {
 }
 
 impl<'a> Talk<'a> {
-    pub(super) fn new(stream: TcpStream, credentials: Option<&'a Credentials>) -> Self {
-        let (reader, writer) = stream.into_split();
+    pub(super) fn new(stream: impl Stream + 'static, credentials: Option<&'a Credentials>) -> Self {
+        let (reader, writer) = split(Box::new(stream) as Box<dyn Stream>);
         Self { reader: BufReader::new(reader.take(MOST)), writer, credentials, answered: false }
     }
 
