@@ -30,6 +30,9 @@ const MOST_HEADERS: usize = 1000;
 const MOST_BODY: usize = 64 << 10;
 /// How much of a body is kept, in characters.
 const MOST_SHOWN: usize = 300;
+/// How much of a header or a body is searched for secrets before it is shown, in bytes: more than can be shown, so that
+/// hiding them does not leave too little; less than all, as it costs time.
+const MOST_SEARCHED: usize = 4096;
 /// What is kept clear before the caller's deadline, so that what did come is told.
 const MARGIN: Duration = Duration::from_millis(10);
 /// What may not stand in a request's path as it is.
@@ -66,7 +69,7 @@ struct Answer {
 }
 
 /// Request and answer over a connection that stands.
-async fn exchange<S>(attempt: &mut Attempt, stream: S, target: &Target) -> Result<(), Stop>
+pub(crate) async fn exchange<S>(attempt: &mut Attempt, stream: S, target: &Target) -> Result<(), Stop>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -153,11 +156,11 @@ async fn read(mut body: impl Body<Data = Bytes> + Unpin, until: Instant) -> Vec<
 
 fn peer(answer: &Answer) -> HttpPeer {
     let header = |name: HeaderName, limit| {
-        let value = String::from_utf8_lossy(answer.headers.get(name)?.as_bytes()).into_owned();
+        let value = answer.headers.get(name)?.as_bytes();
+        let value = String::from_utf8_lossy(&value[..value.len().min(MOST_SEARCHED)]).into_owned();
         Some(text::line(&text::redact(&value), limit)).filter(|value| !value.is_empty())
     };
-    // More than can be shown, so that hiding secrets does not leave too little; less than all, as it costs time.
-    let start = &answer.body[..answer.body.len().min(4096)];
+    let start = &answer.body[..answer.body.len().min(MOST_SEARCHED)];
     let body = text::line(&text::redact(&String::from_utf8_lossy(start)), MOST_SHOWN);
     HttpPeer {
         status: answer.status.as_u16(),

@@ -9,12 +9,21 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// How many bytes are kept.
 const MOST: usize = 256;
+/// How many bytes are read in all: a head, a body in the smallest chunks, and what may come before them. A peer that goes on
+/// and on is cut off here.
+const MOST_READ: usize = 768 << 10;
+/// How many bytes are read at a stretch: then others have their turn, the clock among them. What comes is worked through
+/// without a look at it otherwise.
+const STRETCH: usize = 32 << 10;
 
 /// A stream that is listened in on.
 #[derive(Debug)]
 pub struct Tap<S> {
     inner: S,
     said: Said,
+    /// How many bytes were read, in all and since the last rest.
+    read: usize,
+    stretch: usize,
 }
 
 /// What the peer said first.
@@ -36,7 +45,7 @@ impl Said {
 
 impl<S> Tap<S> {
     pub fn new(inner: S) -> Self {
-        Self { inner, said: Said::default() }
+        Self { inner, said: Said::default(), read: 0, stretch: 0 }
     }
 
     /// What the peer says first, now and later.
@@ -51,9 +60,21 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.read > MOST_READ {
+            let words = format!("more than {} KiB came without a whole answer", MOST_READ >> 10);
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, words)));
+        }
+        if self.stretch > STRETCH {
+            self.stretch = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.inner).poll_read(context, buffer);
         self.said.add(&buffer.filled()[before..]);
+        let count = buffer.filled().len() - before;
+        self.read += count;
+        self.stretch += count;
         result
     }
 }
