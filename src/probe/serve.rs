@@ -12,7 +12,7 @@ use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, LocalSet};
 
-use super::wire::{Line, Order, Reply, VERSION, read_line};
+use super::wire::{LONGEST_LINE, Line, Order, Reply, VERSION, read_line};
 use super::{interfaces, kafka, sockets};
 use crate::observation::{Observation, Survey};
 
@@ -168,10 +168,24 @@ fn id_in(line: &[u8]) -> Option<u32> {
     u32::try_from(id).ok()
 }
 
+/// A reply that is longer than the other side reads would end the session, and with it every other look of this vantage: a
+/// hostile peer must not be able to make one. Only its own check is lost.
+fn curtailed(reply: Reply) -> Reply {
+    const REASON: &str = "what was seen is more than can be told";
+    match reply {
+        Reply::Seen { id, .. } => Reply::Seen { id, observation: Box::new(Observation::unlooked(REASON)) },
+        Reply::Listeners { id, .. } => Reply::Listeners { id, listeners: Fact::NotLooked(REASON.into()) },
+        short @ (Reply::Hello { .. } | Reply::Unknown { .. }) => short,
+    }
+}
+
 /// Writes replies, a whole line each.
 async fn write(mut stdout: impl AsyncWrite + Unpin, mut replies: mpsc::Receiver<Reply>) -> io::Result<()> {
     while let Some(reply) = replies.recv().await {
         let mut line = serde_json::to_vec(&reply)?;
+        if line.len() > LONGEST_LINE {
+            line = serde_json::to_vec(&curtailed(reply))?;
+        }
         line.push(b'\n');
         stdout.write_all(&line).await?;
         stdout.flush().await?;
@@ -186,7 +200,7 @@ mod tests {
     use tokio::io::{AsyncBufReadExt, DuplexStream, Lines};
     use tokio::net::TcpListener;
 
-    use super::super::wire::{LONGEST_LINE, WireRequest};
+    use super::super::wire::WireRequest;
     use super::super::{Options, Request};
     use super::*;
     use crate::observation::{Depth, Fact};
@@ -342,6 +356,25 @@ mod tests {
         let mut buffer = [0; 16];
         let closed = tokio::io::AsyncReadExt::read(&mut peer, &mut buffer);
         let _ = tokio::time::timeout(Duration::from_secs(1), closed).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_reply_that_is_too_long_costs_its_own_check_alone() {
+        let (ours, theirs) = tokio::io::duplex(1024);
+        let (replies, queue) = mpsc::channel(4);
+        let note = "\u{7}".repeat(LONGEST_LINE / 6 + 1);
+        for (id, notes) in [(1, vec![note]), (2, vec!["short".into()])] {
+            let observation = Box::new(Observation { notes, ..Observation::default() });
+            replies.send(Reply::Seen { id, observation }).await.unwrap();
+        }
+        drop(replies);
+        tokio::spawn(write(theirs, queue));
+        let mut lines = BufReader::new(ours).lines();
+        for (wanted, told) in [(1, false), (2, true)] {
+            let line = lines.next_line().await.unwrap().unwrap();
+            let Reply::Seen { id, observation } = serde_json::from_str(&line).unwrap() else { panic!("{line}") };
+            assert_eq!((id, observation.unlooked.is_none(), observation.notes.len() == 1), (wanted, told, told));
+        }
     }
 
     #[tokio::test]
