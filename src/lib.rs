@@ -9,6 +9,8 @@ pub mod derive;
 pub mod evidence;
 pub mod exit;
 pub mod explain;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod interrupt;
 pub mod judge;
 pub mod nearest;
