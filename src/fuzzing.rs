@@ -144,5 +144,11 @@ pub fn certificate(der: &[u8], host: &str) -> Option<Vec<String>> {
 #[must_use]
 pub fn request(protocol: Protocol, credentials: Option<Credentials>) -> Request {
     let target = crate::target::Target::new(protocol, "127.0.0.1", 1);
-    Request { target, timeout: Duration::from_secs(1), credentials, options: Options::default() }
+    Request {
+        target,
+        timeout: Duration::from_secs(1),
+        credentials,
+        security: crate::plan::Security::default(),
+        options: Options::default(),
+    }
 }

@@ -174,7 +174,7 @@ fn curtailed(reply: Reply) -> Reply {
     const REASON: &str = "what was seen is more than can be told";
     match reply {
         Reply::Seen { id, .. } => Reply::Seen { id, observation: Box::new(Observation::unlooked(REASON)) },
-        Reply::Listeners { id, .. } => Reply::Listeners { id, listeners: Fact::NotLooked(REASON.into()) },
+        Reply::Surveyed { id, .. } => Reply::Surveyed { id, survey: Survey::not_looked(REASON) },
         short @ (Reply::Hello { .. } | Reply::Unknown { .. }) => short,
     }
 }
