@@ -78,6 +78,12 @@ pub struct Probe {
     /// The container's hosts file
     #[arg(long)]
     pub hosts: Option<PathBuf>,
+    /// Starts probes in the namespaces of others
+    #[arg(long, conflicts_with = "pid")]
+    pub agent: bool,
+    /// Looks at nothing: removes this folder when stdin ends
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["pid", "agent"])]
+    pub remove: Option<PathBuf>,
 }
 
 impl Probe {
@@ -124,6 +130,9 @@ pub struct Shared {
     /// How to look from inside containers
     #[arg(long, global = true, value_enum, default_value_t = Via::Auto)]
     pub via: Via,
+    /// Image that sidecars and the agent run, where they cannot be made of this crosscheck; never pulled
+    #[arg(long, global = true, value_name = "IMAGE")]
+    pub probe_image: Option<String>,
     /// Time for each check, redirects included: 2s, 500ms
     #[arg(long, global = true, value_name = "TIME", default_value = "2s", value_parser = duration)]
     pub timeout: Duration,

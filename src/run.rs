@@ -150,7 +150,8 @@ async fn look(
         let docker = docker.clone();
         async move { vantage::sweep(&docker).await }
     });
-    let mut ways = Ways::new(Some(docker.clone()), &stack, shared.via, executable).await?;
+    let image = shared.probe_image.clone();
+    let mut ways = Ways::with_image(Some(docker.clone()), &stack, shared.via, executable, image).await?;
     if shared.round_trip {
         ways = ways.with_grace(GRACE);
     }
@@ -167,6 +168,7 @@ async fn look(
     };
     // A second Ctrl-C does not wait: our containers end with their stdin.
     let _ = interrupt.or(swept).await;
+    let note = ways.note();
 
     judge::verdicts(&mut facts);
     if let Some(file) = &shared.record {
@@ -186,6 +188,9 @@ async fn look(
     let code = if interrupted { exit::INTERRUPTED } else { exit::code(&report.summary, leniency) };
     finish(&mut report, started, code);
     output.end(&report)?;
+    if let Some(note) = note {
+        eprintln!("crosscheck: {note}");
+    }
     Ok(report.exit_code)
 }
 

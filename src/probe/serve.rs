@@ -24,6 +24,7 @@ const BUG: &str = "the probe itself failed here: this is a bug of crosscheck";
 /// # Errors
 /// When its threads or streams cannot be had, and those of [`serve`].
 pub fn run() -> io::Result<()> {
+    keep_to_ourselves();
     end_with_parent()?;
     // One thread is enough for waiting on many sockets, and keeps what a sidecar needs small. Calls into the system's
     // resolver block one thread each; the limit stays below a sidecar's limit of processes.
@@ -38,10 +39,18 @@ pub fn run() -> io::Result<()> {
     result
 }
 
+/// Where memory runs out it is ours that goes, not that of whoever we look from; and nobody else reads it, where a
+/// client's password may be. What the system does not permit is left as it is.
+fn keep_to_ourselves() {
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
+    #[cfg(target_os = "linux")]
+    let _ = (nix::sys::prctl::set_dumpable(false), nix::sys::prctl::set_no_new_privs());
+}
+
 /// Ends the process when its stdin has no writer left or its parent is gone, whatever the runtime is doing: the
 /// runtime notices too, but a look that blocks it must not keep the process alive. Only round trips that have made a
 /// topic get a short time to delete it.
-fn end_with_parent() -> io::Result<()> {
+pub(crate) fn end_with_parent() -> io::Result<()> {
     let parent = nix::unistd::getppid();
     let watch = move || {
         let stdin = io::stdin();
@@ -63,7 +72,7 @@ fn end_with_parent() -> io::Result<()> {
 }
 
 /// Stdin without a thread of its own where it is a pipe, as it is under crosscheck.
-fn input() -> io::Result<Box<dyn AsyncRead + Unpin>> {
+pub(crate) fn input() -> io::Result<Box<dyn AsyncRead + Unpin>> {
     let stdin = io::stdin().as_fd().try_clone_to_owned()?;
     Ok(match pipe::Receiver::from_owned_fd(stdin) {
         Ok(pipe) => Box::new(pipe),
@@ -72,7 +81,7 @@ fn input() -> io::Result<Box<dyn AsyncRead + Unpin>> {
 }
 
 /// Stdout, likewise.
-fn output() -> io::Result<Box<dyn AsyncWrite + Unpin>> {
+pub(crate) fn output() -> io::Result<Box<dyn AsyncWrite + Unpin>> {
     let stdout = io::stdout().as_fd().try_clone_to_owned()?;
     Ok(match pipe::Sender::from_owned_fd(stdout) {
         Ok(pipe) => Box::new(pipe),

@@ -6,7 +6,6 @@ use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::thread::{CapabilitySet, capabilities};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -79,7 +78,8 @@ async fn keep(mut child: Child, mut over: watch::Receiver<bool>) {
     }
 }
 
-fn enclosed(executable: &Path, enter: &Enter) -> Command {
+/// A child that enters.
+pub(super) fn enclosed(executable: &Path, enter: &Enter) -> Command {
     let mut command = command(executable);
     command
         .args(["--pid", &enter.pid.to_string(), "--container", &enter.container])
@@ -108,7 +108,9 @@ fn command(executable: &Path) -> Command {
 ///
 /// # Errors
 /// What is missing.
+#[cfg(target_os = "linux")]
 pub fn permitted() -> Result<(), String> {
+    use rustix::thread::{CapabilitySet, capabilities};
     let needed = [
         ("CAP_SYS_ADMIN", CapabilitySet::SYS_ADMIN),
         ("CAP_SYS_PTRACE", CapabilitySet::SYS_PTRACE),
@@ -118,4 +120,13 @@ pub fn permitted() -> Result<(), String> {
     let ours = capabilities(None).map_err(|error| text::io_error(&error.into()))?.effective;
     let missing: Vec<_> = needed.iter().filter(|(_, one)| !ours.contains(*one)).map(|(name, _)| *name).collect();
     if missing.is_empty() { Ok(()) } else { Err(format!("this process has no {}", text::list(&missing))) }
+}
+
+/// Whether this process may enter other namespaces.
+///
+/// # Errors
+/// Always: only Linux has them.
+#[cfg(not(target_os = "linux"))]
+pub fn permitted() -> Result<(), String> {
+    Err("this machine has no namespaces".into())
 }

@@ -106,9 +106,9 @@ impl Remote {
         remote.send(&Order::Hello { version: VERSION });
         match timeout(patience, place).await {
             Ok(Ok(Ok(Reply::Hello { version: VERSION }))) => Ok(remote),
-            Ok(Ok(Ok(Reply::Hello { version }))) => {
-                Err(format!("the probe speaks version {version} of the wire, and this crosscheck version {VERSION}"))
-            }
+            Ok(Ok(Ok(Reply::Hello { version }))) => Err(format!(
+                "the probe speaks version {version} of the wire, and this crosscheck version {VERSION}: use the same crosscheck at both ends"
+            )),
             Ok(Ok(Err(reason))) => Err(reason),
             Ok(_) => Err("the probe did not answer the greeting".into()),
             Err(_) => Err(format!("the probe did not answer the greeting within {}", text::millis(patience))),
@@ -207,7 +207,7 @@ async fn read(
 }
 
 /// Reads a probe's stderr to its end, so that it never blocks, and gives the end of it.
-async fn last_words(mut errors: Box<dyn AsyncRead + Send + Unpin>) -> String {
+pub async fn last_words(mut errors: Box<dyn AsyncRead + Send + Unpin>) -> String {
     let mut tail = Vec::new();
     let mut chunk = [0; LAST_WORDS];
     while let Ok(length @ 1..) = errors.read(&mut chunk).await {
@@ -260,7 +260,7 @@ mod tests {
             (
                 "{\"hello\":{\"version\":7}}\n",
                 "",
-                "the probe speaks version 7 of the wire, and this crosscheck version 1",
+                "the probe speaks version 7 of the wire, and this crosscheck version 1: use the same crosscheck at both ends",
             ),
             ("", "cannot enter\u{1b}[2J\n", "cannot enter\\u{1b}[2J"),
             ("", "", "the probe ended before it answered"),

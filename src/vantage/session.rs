@@ -29,7 +29,7 @@ impl Session {
         Self { place: Place::There(remote), way }
     }
 
-    /// The way that was taken in the end: `host`, `netns` or `sidecar`.
+    /// The way that was taken in the end: `host`, `netns`, `sidecar`, `exec` or `agent`.
     #[must_use]
     pub const fn way(&self) -> &'static str {
         self.way

@@ -1,39 +1,38 @@
-//! The way through a container of our own that shares the network of the one it looks from.
+//! The way through a container of our own that shares the network of the one it looks from; and containers of ours at
+//! large: made, attached to, started, and removed whatever happens.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bollard::Docker;
-use bollard::container::{AttachContainerResults, LogOutput};
 use bollard::errors::Error;
-use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig};
 use bollard::query_parameters::{
     AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, ListContainersOptionsBuilder,
     RemoveContainerOptionsBuilder,
 };
-use futures_util::StreamExt;
 use futures_util::future::join_all;
-use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio::sync::{OnceCell, RwLock, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::attached::streams;
+use super::container::{Purpose, body};
+use super::image::{self, Image, Source};
 use super::remote::{Remote, Streams};
-use super::{EXPIRES, LABEL, engine_says, image};
+use super::{LABEL, engine_says};
 
 /// How many sidecars are made at once.
 const AT_ONCE: usize = 16;
 
 /// How long the engine may take for one step of making a sidecar.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long the engine may take to import the image, which may go over a slow line.
-const IMPORT: Duration = Duration::from_secs(300);
+pub(super) const IMPORT: Duration = Duration::from_secs(300);
 
 /// How long the removal of everything may take.
-const REMOVAL: Duration = Duration::from_secs(15);
+pub(super) const REMOVAL: Duration = Duration::from_secs(15);
 
 /// How long to wait before asking again whether sidecars have ended.
 const BREATH: Duration = Duration::from_millis(20);
@@ -42,21 +41,14 @@ const BREATH: Duration = Duration::from_millis(20);
 /// killing it, which starts one more process for each.
 const GENTLE: Duration = Duration::from_millis(500);
 
-/// What a probe may use, in bytes.
-const MEMORY: i64 = 128 << 20;
-
-/// What a probe may have of processes and threads: its own, the system resolver's, and those of Kafka's real client.
-const PROCESSES: i64 = 128;
-
 /// The sidecars of a run.
 #[derive(Debug)]
 pub struct Sidecars {
     docker: Docker,
     run: String,
-    executable: PathBuf,
-    architecture: String,
+    source: Source,
     lasting: Duration,
-    image: OnceCell<Result<String, String>>,
+    image: OnceCell<Result<Image, String>>,
     permits: Semaphore,
     number: AtomicU32,
     over: AtomicBool,
@@ -66,12 +58,11 @@ pub struct Sidecars {
 
 impl Sidecars {
     /// None yet. `run` names the run in labels; `lasting` is how long the run may last.
-    pub fn new(docker: Docker, run: String, executable: PathBuf, architecture: String, lasting: Duration) -> Arc<Self> {
+    pub fn new(docker: Docker, run: String, source: Source, lasting: Duration) -> Arc<Self> {
         Arc::new(Self {
             docker,
             run,
-            executable,
-            architecture,
+            source,
             lasting,
             image: OnceCell::new(),
             permits: Semaphore::new(AT_ONCE),
@@ -86,59 +77,64 @@ impl Sidecars {
     /// # Errors
     /// Why it could not be made or is of no use.
     pub async fn open(self: &Arc<Self>, network: String) -> Result<Remote, String> {
+        Remote::greet(self.start(Purpose::Beside(network)).await?, PATIENCE).await
+    }
+
+    /// Makes and starts a container of ours, and gives its streams.
+    ///
+    /// # Errors
+    /// Why it could not be made.
+    pub async fn start(self: &Arc<Self>, purpose: Purpose) -> Result<Streams, String> {
         let this = Arc::clone(self);
         // A task of its own: when the caller gives up, the container that is being made is still known.
         let making = tokio::spawn(async move {
             let image = this.image.get_or_init(|| this.ensure_image()).await.clone()?;
             let _permit = this.permits.acquire().await;
             let _making = this.making.read().await;
-            this.make(&image, &network).await
+            this.make(&image, &purpose).await
         });
-        let attached = making.await.unwrap_or_else(|error| Err(format!("cannot make a sidecar: {error}")))?;
-        Remote::greet(streams(attached), PATIENCE).await
+        making.await.unwrap_or_else(|error| Err(format!("cannot make a sidecar: {error}")))
     }
 
-    async fn ensure_image(&self) -> Result<String, String> {
-        let ensured = image::ensure(&self.docker, &self.executable, &self.architecture);
+    async fn ensure_image(&self) -> Result<Image, String> {
+        let ensured = image::ensure(&self.docker, &self.source);
         timeout(IMPORT, ensured).await.unwrap_or_else(|_| Err("the engine did not take the probe image in time".into()))
     }
 
-    async fn make(&self, image: &str, network: &str) -> Result<AttachContainerResults, String> {
-        let id = match self.create(image, network).await {
+    async fn make(&self, image: &Image, purpose: &Purpose) -> Result<Streams, String> {
+        let what = if matches!(purpose, Purpose::Beside(_)) { "a sidecar" } else { "an agent" };
+        let id = match self.create(image, purpose).await {
             // Someone cleaned up between the look at it and now.
             Err(Error::DockerResponseServerError { status_code: 404, message }) if message.contains("image") => {
                 self.ensure_image().await?;
-                self.create(image, network).await
+                self.create(image, purpose).await
             }
             other => other,
         }
-        .map_err(|error| engine_says("the engine refuses a sidecar", &error))?;
-        let started = self.start(&id).await;
+        .map_err(|error| engine_says(&format!("the engine refuses {what}"), &error))?;
+        let started =
+            self.attach_and_start(&id).await.map_err(|error| engine_says(&format!("{what} does not start"), &error));
         if started.is_err() {
             self.remove(&id).await;
         }
         started
     }
 
-    async fn create(&self, image: &str, network: &str) -> Result<String, Error> {
+    async fn create(&self, image: &Image, purpose: &Purpose) -> Result<String, Error> {
         self.go_on()?;
         let number = self.number.fetch_add(1, Ordering::Relaxed);
         let options = CreateContainerOptionsBuilder::new().name(&format!("crosscheck-{}-{number}", self.run)).build();
-        let body = body(image, network, &self.run, unix_time() + self.lasting.as_secs());
+        let body = body(image, purpose, &self.run, unix_time() + self.lasting.as_secs());
         Ok(in_time(self.docker.create_container(Some(options), body)).await?.id)
     }
 
     /// Attaches before the start, so that nothing that is said is missed.
-    async fn start(&self, id: &str) -> Result<AttachContainerResults, String> {
+    async fn attach_and_start(&self, id: &str) -> Result<Streams, Error> {
         let options = AttachContainerOptionsBuilder::new().stream(true).stdin(true).stdout(true).stderr(true).build();
-        let attached = in_time(self.docker.attach_container(id, Some(options)))
-            .await
-            .map_err(|error| engine_says("cannot speak to the sidecar", &error))?;
-        self.go_on().map_err(|error| error.to_string())?;
-        in_time(self.docker.start_container(id, None))
-            .await
-            .map_err(|error| engine_says("the sidecar does not start", &error))?;
-        Ok(attached)
+        let attached = in_time(self.docker.attach_container(id, Some(options))).await?;
+        self.go_on()?;
+        in_time(self.docker.start_container(id, None)).await?;
+        Ok(streams(attached.output, attached.input))
     }
 
     fn go_on(&self) -> Result<(), Error> {
@@ -184,69 +180,11 @@ impl Sidecars {
 }
 
 /// Gives a request to the engine a limit of its own, shorter than the client's.
-async fn in_time<T>(request: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+pub(super) async fn in_time<T>(request: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     timeout(PATIENCE, request).await.unwrap_or(Err(Error::RequestTimeoutError))
 }
 
 /// Seconds since 1970.
 pub(super) fn unix_time() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
-/// A container that can do nothing but open connections, and is gone when its stdin ends.
-fn body(image: &str, network: &str, run: &str, expires: u64) -> ContainerCreateBody {
-    let labels = [(LABEL.to_owned(), run.to_owned()), (EXPIRES.to_owned(), expires.to_string())];
-    ContainerCreateBody {
-        image: Some(image.into()),
-        entrypoint: Some(vec![image::EXECUTABLE.into()]),
-        cmd: Some(vec!["probe".into()]),
-        user: Some("65534:65534".into()),
-        attach_stdin: Some(true),
-        attach_stdout: Some(true),
-        attach_stderr: Some(true),
-        open_stdin: Some(true),
-        stdin_once: Some(true),
-        tty: Some(false),
-        labels: Some(labels.into()),
-        host_config: Some(HostConfig {
-            network_mode: Some(network.into()),
-            cap_drop: Some(vec!["ALL".into()]),
-            security_opt: Some(vec!["no-new-privileges".into()]),
-            readonly_rootfs: Some(true),
-            memory: Some(MEMORY),
-            memory_swap: Some(MEMORY),
-            pids_limit: Some(PROCESSES),
-            // What a probe sees is nobody's log.
-            log_config: Some(HostConfigLogConfig { typ: Some("none".into()), config: None }),
-            auto_remove: Some(true),
-            init: Some(false),
-            ..HostConfig::default()
-        }),
-        ..ContainerCreateBody::default()
-    }
-}
-
-/// Takes the engine's one stream apart again.
-fn streams(attached: AttachContainerResults) -> Streams {
-    let (out, output) = tokio::io::duplex(64 << 10);
-    let (err, errors) = tokio::io::duplex(64 << 10);
-    tokio::spawn(split(attached.output, out, err));
-    Streams { input: Box::new(attached.input), output: Box::new(output), errors: Box::new(errors) }
-}
-
-async fn split(
-    mut frames: impl futures_util::Stream<Item = Result<LogOutput, Error>> + Unpin,
-    mut out: DuplexStream,
-    mut err: DuplexStream,
-) {
-    while let Some(Ok(frame)) = frames.next().await {
-        let written = match frame {
-            LogOutput::StdErr { message } => err.write_all(&message).await,
-            LogOutput::StdOut { message } | LogOutput::Console { message } => out.write_all(&message).await,
-            LogOutput::StdIn { .. } => Ok(()),
-        };
-        if written.is_err() {
-            return;
-        }
-    }
 }
