@@ -26,6 +26,9 @@ services:
     command: [perl, -e, "use Socket; socket(S,PF_INET,SOCK_STREAM,0); bind(S,sockaddr_in(7000,INADDR_ANY)); listen(S,64); sleep 1 while 1"]
 "#;
 
+/// Every way into a container.
+const WAYS: [&str; 4] = ["netns", "sidecar", "exec", "agent"];
+
 struct Stack {
     folder: tempfile::TempDir,
     project: String,
@@ -71,6 +74,14 @@ impl Stack {
         command
     }
 
+    /// What was put into the containers and not taken out again.
+    fn left_in_containers(&self) -> String {
+        let listed = self.compose(&["ps", "-aq"]).stdout;
+        let diff = |id: &str| Command::new("docker").args(["diff", id]).output().unwrap().stdout;
+        let diffs = String::from_utf8_lossy(&listed).lines().map(|id| diff(id)).collect::<Vec<_>>().concat();
+        String::from_utf8_lossy(&diffs).lines().filter(|line| line.contains("crosscheck")).collect()
+    }
+
     fn run(&self, via: &str, timeout: &str) -> Output {
         self.command(via, timeout).output().unwrap()
     }
@@ -112,7 +123,7 @@ fn moments() -> impl Iterator<Item = Duration> {
 #[test]
 fn ctrl_c_says_what_is_known_and_leaves_nothing() {
     let Some(stack) = Stack::up("interrupt") else { return };
-    for via in ["netns", "sidecar"] {
+    for via in WAYS {
         for moment in moments() {
             let child = stack.command(via, "5s").spawn().unwrap();
             std::thread::sleep(moment);
@@ -124,9 +135,9 @@ fn ctrl_c_says_what_is_known_and_leaves_nothing() {
                 assert_eq!(output.status.code(), Some(130), "{via} after {moment:?}: {text}{errors}");
             }
             assert!(!errors.contains("panicked"), "{errors}");
-            eventually(Duration::from_secs(1), "a container or a process is left after Ctrl-C", || {
-                ours(true).is_empty() && probes() == 0
-            });
+            let left = format!("a container or a process is left after Ctrl-C: {via} after {moment:?}");
+            eventually(Duration::from_secs(1), &left, || ours(true).is_empty() && probes() == 0);
+            assert_eq!(stack.left_in_containers(), "", "{via} after {moment:?}");
         }
         let child = stack.command(via, "5s").spawn().unwrap();
         std::thread::sleep(Duration::from_secs(2));
@@ -140,7 +151,7 @@ fn ctrl_c_says_what_is_known_and_leaves_nothing() {
 #[test]
 fn five_seconds_after_a_kill_nothing_of_ours_runs() {
     let Some(stack) = Stack::up("kill") else { return };
-    for via in ["netns", "sidecar"] {
+    for via in WAYS {
         for moment in moments() {
             let mut child = stack.command(via, "30s").spawn().unwrap();
             std::thread::sleep(moment);
@@ -276,7 +287,7 @@ fn without_root_it_looks_through_sidecars() {
 #[test]
 fn containers_that_come_and_go_are_never_passed_or_failed_for_it() {
     let Some(stack) = Stack::up("restless") else { return };
-    for via in ["netns", "sidecar"] {
+    for via in WAYS {
         let mut restarts = Command::new("docker");
         restarts.args(["compose", "-p", &stack.project, "restart", "-t", "0", "a"]).current_dir(stack.folder.path());
         restarts.stdout(Stdio::null()).stderr(Stdio::null());

@@ -121,8 +121,10 @@ fn hold(case: &Case) {
             assert!(!output.contains(secret.as_str()), "{secret} is in the output: {output}");
         }
     }
-    let (_, other) = stack.report("sidecar");
-    assert_eq!(essence(&first), essence(&other), "netns and sidecar must agree");
+    for way in ["sidecar", "agent"] {
+        let (_, other) = stack.report(way);
+        assert_eq!(essence(&first), essence(&other), "netns and {way} must agree");
+    }
     if std::env::var_os("UPDATE_GENERATED").is_some() {
         let facts = case.facts();
         stack.crosscheck(&["--via", "netns", "--record", facts.to_str().unwrap()]);

@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test sets up must be there, also outside the test itself")]
 
+#[path = "live/images.rs"]
+mod images;
 mod live;
 
 use std::time::{Duration, Instant};
 
 use bollard::Docker;
-use crosscheck::observation::{Depth, Fact, FailureKind, Observation};
+use crosscheck::observation::{Depth, FailureKind, Observation};
 use crosscheck::plan::{Security, Vantage};
 use crosscheck::probe::{Options, Request};
 use crosscheck::stack::Stack;
@@ -57,7 +59,7 @@ macro_rules! live {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_ways_see_the_same() {
+async fn all_ways_see_the_same() {
     live!();
     let fixture = Fixture::new();
     fixture.redis("server", &[]);
@@ -68,7 +70,14 @@ async fn both_ways_see_the_same() {
     fixture.redis("still", &[]);
     docker(&["pause", &fixture.name("still")]);
     let stack = fixture.stack().await;
-    let (netns, sidecar) = (ways(&stack, Via::Netns).await, ways(&stack, Via::Sidecar).await);
+    let mut all = Vec::new();
+    for via in [Via::Netns, Via::Sidecar, Via::Exec, Via::Agent] {
+        all.push(ways(&stack, via).await);
+    }
+    let exec = &all[2];
+    let refused = exec.open(&vantage(&stack, "still"), &stack).await.unwrap_err().to_string();
+    let said = "cannot look from still: it is paused, and nothing can be started in it; try `--via sidecar`";
+    assert_eq!(refused, said);
     for (service, host, port, depth) in [
         ("client", "server", 6379, Depth::Connected),
         ("client", "server", 6380, Depth::Connected),
@@ -85,22 +94,32 @@ async fn both_ways_see_the_same() {
         ("still", "localhost", 6379, Depth::Connected),
     ] {
         let mut seen = Vec::new();
-        for ways in [&netns, &sidecar] {
+        for ways in all.iter().filter(|ways| service != "still" || ways.run() != exec.run()) {
             let session = session(ways, &stack, service).await;
             assert_eq!(session.way(), ways.way(&vantage(&stack, service)));
             let observation = timeless(session.look(&request(host, port)).await);
             assert_eq!(observation.depth, depth, "{service} {} {host}:{port} {observation:?}", session.way());
             assert_eq!(observation.unlooked, None);
-            seen.push((observation, session.survey().await));
+            let mut listeners = session.survey().await.listeners.present().cloned().unwrap();
+            // The host's own ports come and go meanwhile.
+            listeners.retain(|_| service != "hostly");
+            seen.push((observation, listeners));
             session.close().await;
         }
-        assert_eq!(seen[0], seen[1], "{service} -> {host}:{port}");
-        let Fact::Present(listeners) = &seen[0].1.listeners else { panic!("{:?}", seen[0].1) };
+        assert!(seen.iter().all(|one| *one == seen[0]), "{service} -> {host}:{port}: {seen:?}");
+        let listeners = &seen[0].1;
         if service != "hostly" {
             assert!(listeners.iter().any(|one| one.port == 6379), "{service} {listeners:?}");
         }
     }
-    tokio::join!(netns.close(), sidecar.close());
+    for ways in &all {
+        ways.close().await;
+        assert_eq!(live::containers_of(ways.run()), Vec::<String>::new());
+        assert_eq!(live::processes_naming(ways.run()), Vec::<u32>::new());
+    }
+    for container in &stack.containers {
+        assert_eq!(live::left_in(&container.id), Vec::<String>::new());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,7 +156,7 @@ async fn a_container_that_changed_since_it_was_read() {
     docker(&["rm", "-f", &fixture.name("removed")]);
     docker(&["stop", "-t", "0", &fixture.name("stopped")]);
     docker(&["restart", "-t", "0", &fixture.name("restarted")]);
-    for via in [Via::Auto, Via::Netns, Via::Sidecar] {
+    for via in [Via::Auto, Via::Netns, Via::Sidecar, Via::Exec, Via::Agent] {
         // What is open is decided when the stack is read; what was read is of another time here.
         let ways = ways(&stack, via).await;
         for (service, said) in [
@@ -191,11 +210,16 @@ async fn probes_have_no_privileges() {
     let fixture = Fixture::new();
     fixture.redis("server", &[]);
     let stack = fixture.stack().await;
-    for via in [Via::Netns, Via::Sidecar] {
+    for via in [Via::Netns, Via::Sidecar, Via::Exec, Via::Agent] {
         let ways = ways(&stack, via).await;
         let session = session(&ways, &stack, "server").await;
         let pid = match via {
             Via::Sidecar => live::sidecar_pids(ways.run())[0],
+            Via::Exec => live::processes_naming(ways.run())[0],
+            Via::Agent => {
+                let agent = live::sidecar_pids(ways.run())[0];
+                live::children_of(agent, "--container", &stack.containers[0].id)[0]
+            }
             _ => live::children_of(std::process::id(), "--container", &stack.containers[0].id)[0],
         };
         for (name, value) in [
@@ -208,7 +232,10 @@ async fn probes_have_no_privileges() {
             ("CapAmb", "0000000000000000"),
             ("NoNewPrivs", "1"),
         ] {
-            assert_eq!(status_of(pid, name), value, "{via:?} {name}");
+            // Whoever lacks CAP_SETPCAP keeps the bounding set of its container, and gains nothing by it.
+            if name != "CapBnd" || matches!(via, Via::Netns | Via::Sidecar) {
+                assert_eq!(status_of(pid, name), value, "{via:?} {name}");
+            }
         }
         assert!(["", "65534"].contains(&status_of(pid, "Groups").as_str()), "{via:?} {}", status_of(pid, "Groups"));
         assert_ne!(
@@ -250,7 +277,7 @@ async fn closing_leaves_nothing_also_while_sessions_are_open() {
     fixture.redis("server", &[]);
     fixture.redis("silent", &[]);
     let stack = fixture.stack().await;
-    for via in [Via::Netns, Via::Sidecar] {
+    for via in [Via::Netns, Via::Sidecar, Via::Exec, Via::Agent] {
         let ways = ways(&stack, via).await;
         let first = session(&ways, &stack, "server").await;
         let second = session(&ways, &stack, "silent").await;
@@ -266,8 +293,10 @@ async fn closing_leaves_nothing_also_while_sessions_are_open() {
         assert!(second.look(&request).await.unlooked.is_some());
         assert_eq!(live::containers_of(ways.run()), Vec::<String>::new());
         assert!(live::children_of(std::process::id(), "--container", &stack.containers[0].id).is_empty());
+        assert_eq!(live::processes_naming(ways.run()), Vec::<u32>::new());
+        assert_eq!(live::left_in(&fixture.name("server")), Vec::<String>::new());
         ways.close().await;
-        if via == Via::Sidecar {
+        if matches!(via, Via::Sidecar | Via::Exec) {
             let refused = ways.open(&vantage(&stack, "server"), &stack).await.unwrap_err().to_string();
             assert!(refused.contains("the run is over"), "{refused}");
         }
@@ -280,13 +309,17 @@ async fn a_way_that_is_given_up_while_it_opens_leaves_nothing() {
     let fixture = Fixture::new();
     fixture.redis("server", &[]);
     let stack = fixture.stack().await;
-    for millis in [1, 20, 60, 120, 200] {
-        let ways = ways(&stack, Via::Sidecar).await;
-        let server = vantage(&stack, "server");
-        let opened = tokio::time::timeout(Duration::from_millis(millis), ways.open(&server, &stack)).await;
-        drop(opened);
-        ways.close().await;
-        assert_eq!(live::containers_of(ways.run()), Vec::<String>::new(), "{millis} ms");
+    for via in [Via::Sidecar, Via::Exec, Via::Agent] {
+        for millis in [1, 20, 60, 120, 200, 400] {
+            let ways = ways(&stack, via).await;
+            let server = vantage(&stack, "server");
+            let opened = tokio::time::timeout(Duration::from_millis(millis), ways.open(&server, &stack)).await;
+            drop(opened);
+            ways.close().await;
+            assert_eq!(live::containers_of(ways.run()), Vec::<String>::new(), "{via:?} {millis} ms");
+            assert_eq!(live::processes_naming(ways.run()), Vec::<u32>::new(), "{via:?} {millis} ms");
+            assert_eq!(live::left_in(&fixture.name("server")), Vec::<String>::new(), "{via:?} {millis} ms");
+        }
     }
 }
 
@@ -298,7 +331,10 @@ async fn parent_that_will_be_killed() {
     let (netns, sidecar) = (ways(&stack, Via::Netns).await, ways(&stack, Via::Sidecar).await);
     let _one = session(&netns, &stack, "server").await;
     let _two = session(&sidecar, &stack, "server").await;
-    println!("run {}", sidecar.run());
+    let (agent, exec) = (ways(&stack, Via::Agent).await, ways(&stack, Via::Exec).await);
+    let _three = session(&agent, &stack, "server").await;
+    let _four = session(&exec, &stack, "server").await;
+    println!("run {} {} {}", sidecar.run(), agent.run(), exec.run());
     std::future::pending::<()>().await;
 }
 
@@ -310,15 +346,21 @@ async fn nothing_outlives_a_parent_that_is_killed() {
     let mut parent = live::start_self("parent_that_will_be_killed", &fixture.project);
     let run = live::wait_for_word(&mut parent, "run ");
     let children = live::children_of(parent.id(), "--container", "");
-    let sidecars = live::sidecar_pids(&run);
-    assert_eq!((children.len(), sidecars.len()), (1, 1));
+    let runs: Vec<_> = run.split(' ').collect();
+    let sidecars: Vec<_> = runs.iter().flat_map(|run| live::sidecar_pids(run)).collect();
+    let agents = live::children_of(sidecars[1], "--container", "");
+    let guests = live::processes_naming(runs[2]);
+    assert_eq!((children.len(), sidecars.len(), agents.len(), guests.len()), (1, 2, 1, 1));
+    let all = [children, sidecars, agents, guests].concat();
     parent.kill().unwrap();
     parent.wait().unwrap();
     let killed = Instant::now();
-    while children.iter().chain(&sidecars).any(|&pid| live::alive(pid)) || !live::containers_of(&run).is_empty() {
-        assert!(killed.elapsed() < Duration::from_secs(5), "{children:?} {sidecars:?}");
+    while all.iter().any(|&pid| live::alive(pid)) || runs.iter().any(|run| !live::containers_of(run).is_empty()) {
+        let left: Vec<_> = all.iter().filter(|&&pid| live::alive(pid)).collect();
+        assert!(killed.elapsed() < Duration::from_secs(5), "{left:?} of {all:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    assert_eq!(live::left_in(&fixture.name("server")), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

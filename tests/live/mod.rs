@@ -188,3 +188,18 @@ pub fn wait_for_word(child: &mut Child, word: &str) -> String {
     let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
     lines.map(Result::unwrap).find_map(|line| line.split_once(word).map(|(_, rest)| rest.to_owned())).unwrap()
 }
+
+/// The processes of this machine whose command line has this in it.
+pub fn processes_naming(text: &str) -> Vec<u32> {
+    let pids = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let names = |pid: &u32| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(text) && alive(*pid)
+    };
+    pids.filter(names).collect()
+}
+
+/// What crosscheck has put into a container and not taken out again.
+pub fn left_in(container: &str) -> Vec<String> {
+    docker(&["diff", container]).lines().filter(|line| line.contains("crosscheck")).map(str::to_owned).collect()
+}
