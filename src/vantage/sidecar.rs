@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bollard::Docker;
 use bollard::errors::Error;
+use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
 use bollard::query_parameters::{
     AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, ListContainersOptionsBuilder,
     RemoveContainerOptionsBuilder,
@@ -35,11 +36,7 @@ pub(super) const IMPORT: Duration = Duration::from_secs(300);
 pub(super) const REMOVAL: Duration = Duration::from_secs(15);
 
 /// How long to wait before asking again whether sidecars have ended.
-const BREATH: Duration = Duration::from_millis(20);
-
-/// How long the next sidecar may take to go by itself, as each does when its stdin ends: that costs the engine less than
-/// killing it, which starts one more process for each.
-const GENTLE: Duration = Duration::from_millis(500);
+const BREATH: Duration = Duration::from_millis(40);
 
 /// The sidecars of a run.
 #[derive(Debug)]
@@ -148,33 +145,28 @@ impl Sidecars {
         let _ = in_time(self.docker.remove_container(id, Some(options))).await;
     }
 
-    /// Waits until every container of this run is gone, and until the engine knows none. They have `grace` to end by
-    /// themselves; after that, those that are left are removed once a while has passed in which none went.
+    /// Removes every container of this run, and looks until the engine knows none. Those that run have `grace` to end
+    /// by themselves.
     pub async fn close(&self, grace: Duration) {
         self.over.store(true, Ordering::Release);
         let _none_is_made = timeout(REMOVAL, self.making.write()).await;
         if self.number.load(Ordering::Acquire) == 1 {
             return;
         }
-        let mut patient = Instant::now() + grace.max(GENTLE);
+        let patient = Instant::now() + grace;
         let until = patient + REMOVAL;
-        let mut before = usize::MAX;
         let filters = HashMap::from([("label", vec![format!("{LABEL}={}", self.run)])]);
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
         while Instant::now() < until {
             match in_time(self.docker.list_containers(Some(options.clone()))).await {
                 Ok(left) if left.is_empty() => return,
-                Ok(left) if left.len() < before => {
-                    patient = patient.max(Instant::now() + GENTLE);
-                    before = left.len();
-                }
-                Ok(_) if Instant::now() < patient => {}
+                Ok(left) if Instant::now() < patient && left.iter().any(runs) => sleep(BREATH).await,
                 Ok(left) => {
                     join_all(left.iter().filter_map(|one| one.id.as_deref()).map(|id| self.remove(id))).await;
                 }
                 Err(_) => {}
             }
-            sleep(BREATH).await;
+            sleep(Duration::from_millis(10)).await;
         }
     }
 }
@@ -182,6 +174,10 @@ impl Sidecars {
 /// Gives a request to the engine a limit of its own, shorter than the client's.
 pub(super) async fn in_time<T>(request: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     timeout(PATIENCE, request).await.unwrap_or(Err(Error::RequestTimeoutError))
+}
+
+fn runs(container: &ContainerSummary) -> bool {
+    container.state == Some(ContainerSummaryStateEnum::RUNNING)
 }
 
 /// Seconds since 1970.
