@@ -5,12 +5,15 @@
 #   best.sh many CLIENT...    containers by name
 set -uo pipefail
 
+# What is quoted is for the shell in the container.
+# shellcheck disable=SC2016
 seven='
   mysql -h mysql -u orders -porders-secret shop -e "SELECT 1" > /dev/null & a=$!
   redis-cli -h redis PING > /dev/null & b=$!
   kcat -L -m 2 -b kafka:9092 > /dev/null & c=$!
   curl -sf -m 2 -o /dev/null http://catalog/ & d=$!
   wait $a && wait $b && wait $c && wait $d'
+# shellcheck disable=SC2016
 many='
   for port in $(seq 7001 7010); do
     timeout 2 bash -c "exec 3<> /dev/tcp/servers/$port && echo PING >&3 && read -r answer <&3" & checks="$checks $!"
