@@ -19,6 +19,7 @@ use self::tap::Tap;
 use super::tls::{self, Trouble};
 use super::{Attempt, Fault, Stop};
 use crate::observation::{Depth, FailureKind, HttpPeer, Peer, PhaseName};
+use crate::plan::Security;
 use crate::target::{Protocol, Target};
 use crate::text;
 
@@ -50,11 +51,11 @@ const TLS_WANTED: [&str; 4] = [
 ///
 /// # Errors
 /// [`Stop`] when no HTTP answer came. A status that means failure is no failure here.
-pub async fn look(attempt: &mut Attempt, target: &Target) -> Result<(), Stop> {
+pub async fn look(attempt: &mut Attempt, target: &Target, security: &Security) -> Result<(), Stop> {
     let stream = attempt.connect(target).await?;
     match target.protocol {
         Protocol::Https => {
-            let stream = tls::wrap(attempt, stream, &target.host).await?;
+            let stream = tls::wrap(attempt, stream, &target.host, security).await?;
             Box::pin(exchange(attempt, stream, target)).await
         }
         _ => Box::pin(exchange(attempt, stream, target)).await,

@@ -230,7 +230,7 @@ pub async fn look(request: &Request) -> Observation {
     let _ = match target.protocol {
         _ if request.options.connect_only => tcp::look(&mut attempt, target).await,
         Protocol::Tcp => tcp::look(&mut attempt, target).await,
-        Protocol::Http | Protocol::Https => http::look(&mut attempt, target).await,
+        Protocol::Http | Protocol::Https => http::look(&mut attempt, target, &request.security).await,
         Protocol::Kafka => kafka::look(&mut attempt, target).await,
         Protocol::Mysql => mysql::look(&mut attempt, target, request.credentials.as_ref()).await,
         Protocol::Redis => redis::look(&mut attempt, target, request.credentials.as_ref()).await,

@@ -23,6 +23,7 @@ use tokio_rustls::client::TlsStream;
 use self::certificate::Cover;
 use super::{Attempt, Fault, Stop};
 use crate::observation::{FailureKind, PhaseName};
+use crate::plan::Security;
 use crate::text;
 
 /// Why a step that needs TLS ended.
@@ -62,12 +63,20 @@ pub async fn step<T>(
     result
 }
 
-/// Agrees on TLS with the peer of a connection, as its own step.
+/// Agrees on TLS with the peer of a connection, as its own step, as a client with these settings would. Where nothing
+/// says whether the client verifies what it is shown, it does: a probe whose protocol's clients do not by themselves
+/// (PostgreSQL, MySQL) says so in `security`.
 ///
 /// # Errors
 /// [`Stop`] with `TlsFailed` when the peer speaks something else or refuses, `CertificateName` when its certificate is
 /// for other names, `Closed`, `Reset` or `Silent` when it does not answer.
-pub async fn wrap(attempt: &mut Attempt, stream: TcpStream, host: &str) -> Result<TlsStream<TcpStream>, Stop> {
+pub async fn wrap(
+    attempt: &mut Attempt,
+    stream: TcpStream,
+    host: &str,
+    security: &Security,
+) -> Result<TlsStream<TcpStream>, Stop> {
+    let _ = security;
     let (stream, note) = step(attempt, PhaseName::Tls, Box::pin(handshake(stream, host))).await?;
     attempt.observation.notes.extend(note);
     Ok(stream)

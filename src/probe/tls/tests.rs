@@ -79,7 +79,7 @@ async fn says(words: &'static [u8]) -> SocketAddr {
 async fn look(address: SocketAddr, host: &str, timeout: Duration) -> Observation {
     let mut attempt = Attempt::new(Instant::now() + timeout, Options::default());
     let stream = TcpStream::connect(address).await.unwrap();
-    let result = wrap(&mut attempt, stream, host).await;
+    let result = wrap(&mut attempt, stream, host, &Security::default()).await;
     let seen = attempt.observation;
     assert_eq!(result.is_err(), seen.failure.is_some() || seen.unlooked.is_some(), "{seen:?}");
     assert_eq!(seen.phases.len(), 1);
