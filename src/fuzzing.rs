@@ -54,7 +54,10 @@ pub async fn converse(request: &Request, said: &[u8]) -> Observation {
     let _ = match target.protocol {
         Protocol::Mysql => mysql::converse(&mut attempt, tape, target, credentials).await,
         Protocol::Redis => redis::converse(&mut attempt, tape, target, credentials).await,
-        Protocol::Kafka => kafka::ask_over(&mut attempt, tape, None).await.map(drop),
+        Protocol::Kafka => {
+            let client = kafka::Client { security: &request.security, credentials };
+            kafka::ask_over(&mut attempt, tape, target, client).await.map(drop)
+        }
         Protocol::Tcp | Protocol::Http | Protocol::Https => http::exchange(&mut attempt, tape, target).await,
     };
     attempt.observation
@@ -133,10 +136,8 @@ pub fn proc_net_tcp(rows: &[u8]) -> Result<Vec<Listener>, String> {
 pub fn certificate(der: &[u8], host: &str) -> Option<Vec<String>> {
     let host = ServerName::try_from(host.to_owned()).ok()?;
     match cover(&CertificateDer::from(der), &host) {
-        Cover::Host => Some(Vec::new()),
-        Cover::CommonName(name) => Some(vec![name]),
-        Cover::Others(names) => Some(names),
-        Cover::Unreadable => None,
+        (Cover::Unreadable, _) => None,
+        (Cover::Host | Cover::CommonName(_) | Cover::Others, names) => Some(names),
     }
 }
 

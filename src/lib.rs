@@ -3,6 +3,7 @@
 //! The way through, as `ARCHITECTURE.md` tells it: read the stack, derive connections, plan checks, observe from every
 //! vantage, judge by rules, report. [`run`] reads like that line.
 
+pub mod authorities;
 pub mod catalog;
 pub mod cli;
 pub mod derive;

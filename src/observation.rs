@@ -264,6 +264,12 @@ pub struct KafkaPeer {
     pub release: Option<String>,
     /// Whether it is a controller listener: it offers no Metadata.
     pub controller: bool,
+    /// Whether the listener speaks TLS, where that was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<bool>,
+    /// The SASL mechanisms that the listener has, where it was asked for them; none, where it does no SASL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mechanisms: Option<Vec<String>>,
     /// Whether the broker confirmed its own id (DescribeConfigs); `None` where it was not asked or did not permit it.
     pub identified: Option<bool>,
 }

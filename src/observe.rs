@@ -1,6 +1,7 @@
 //! Looks from every vantage at once, one attempt per check, and hands each observation on as it arrives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use futures_util::future::join_all;
 use tokio::sync::{Semaphore, mpsc::UnboundedSender};
 
 use crate::observation::Observation;
-use crate::plan::{Check, Expectation, Readiness, Vantage};
+use crate::plan::{Check, Expectation, Readiness, Security, Vantage};
 use crate::probe::{Options, Request};
 use crate::stack::Stack;
 use crate::vantage::{Session, Ways};
@@ -110,15 +111,30 @@ fn request(stack: &Stack, check: &Check, how: How) -> Request {
         target: check.target.clone(),
         timeout,
         credentials: check.credentials.clone(),
-        security: check.security.clone(),
+        security: Security { confidants: confidants(stack, check), ..check.security.clone() },
         options,
     }
+}
+
+/// Who is a container of this stack, where the check has a login that redirects may ask for: what is published on a
+/// gateway is one too.
+fn confidants(stack: &Stack, check: &Check) -> Vec<(IpAddr, Option<u16>)> {
+    if check.credentials.is_none() || check.security.mechanism.is_none() {
+        return Vec::new();
+    }
+    let mut found = vec![(Ipv4Addr::LOCALHOST.into(), None), (Ipv6Addr::LOCALHOST.into(), None)];
+    found.extend(stack.containers.iter().flat_map(|it| it.addresses()).map(|address| (address, None)));
+    let gateways = stack.containers.iter().flat_map(|it| &it.attachments).filter_map(|at| at.gateway);
+    let gateways: BTreeSet<IpAddr> = gateways.collect();
+    let published: BTreeSet<_> =
+        stack.containers.iter().flat_map(|it| &it.ports).filter_map(|port| port.host_port).collect();
+    found.extend(gateways.iter().flat_map(|&at| published.iter().map(move |&port| (at, Some(port)))));
+    found
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Security;
     use crate::target::{Protocol, Target};
 
     fn check(port: u16) -> Check {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::rule::{Facts, kafka_listeners};
+use crate::rule::{Facts, kafka_listeners, kafka_security_protocol_mismatch};
 use crate::stack::Container;
 use crate::text;
 
@@ -15,6 +15,8 @@ use crate::text;
 pub fn write(file: &Path, facts: &Facts) -> anyhow::Result<()> {
     let mut facts = facts.clone();
     facts.stack.containers.iter_mut().for_each(without_secrets);
+    // No rule reads them, and they are long.
+    facts.checks.iter_mut().for_each(|seen| seen.check.security.authorities = None);
     // Where somebody's files lie is nobody else's business.
     for file in &mut facts.stack.files {
         *file = Path::new(file).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -25,7 +27,8 @@ pub fn write(file: &Path, facts: &Facts) -> anyhow::Result<()> {
 
 /// Keeps, of what a container was given, what rules read: whatever else stands there may be a secret, whatever its name.
 fn without_secrets(container: &mut Container) {
-    container.environment.retain(|(name, _)| kafka_listeners::VARIABLES_READ.contains(&name.as_str()));
+    let read = [kafka_listeners::VARIABLES_READ, kafka_security_protocol_mismatch::VARIABLES_READ];
+    container.environment.retain(|(name, _)| read.iter().any(|names| names.contains(&name.as_str())));
     for (_, value) in &mut container.environment {
         *value = text::redact(value);
     }

@@ -20,7 +20,7 @@ use crate::report::{Report, build as assemble};
 use crate::rule::{Facts, Seen, Verdict};
 use crate::stack::{Stack, connect, project, read};
 use crate::vantage::Ways;
-use crate::{catalog, evidence, explain, judge, record, text, vantage};
+use crate::{authorities, catalog, evidence, explain, judge, record, text, vantage};
 
 /// How long probes have to delete the topics of their round trips: a little longer than they take at most.
 const GRACE: Duration = kafka::LAST_CHANCE.saturating_add(Duration::from_millis(300));
@@ -203,6 +203,7 @@ async fn observe_and_survey(
     output: &mut Output,
 ) -> anyhow::Result<()> {
     let how = How { timeout: shared.timeout, round_trip: shared.round_trip };
+    authorities::read(&connection.docker, facts.checks.iter_mut().map(|seen| &mut seen.check)).await;
     let (sender, receiver) = mpsc::unbounded_channel();
     let (stack, checks) = (facts.stack.clone(), facts.checks.iter().map(|seen| seen.check.clone()).collect::<Vec<_>>());
     let looking = async {

@@ -3,10 +3,11 @@
 use super::address::{self, Form};
 use super::hosts::{self, Place};
 use super::served::served;
-use super::{Connection, credentials, vantage};
+use super::variable::Environment;
+use super::{Connection, credentials, security, vantage};
 use crate::catalog::catalog;
 use crate::nearest::nearest;
-use crate::plan::{Credentials, Expectation, Origin, OriginKind, Published, Security, Vantage};
+use crate::plan::{Credentials, Expectation, Origin, OriginKind, Published, Security, Tls, Vantage};
 use crate::stack::Stack;
 use crate::target::{Protocol, Target};
 use crate::text;
@@ -82,6 +83,7 @@ pub fn derive(stack: &Stack, expectations: &[String]) -> Result<Vec<Connection>,
         let (target, credentials) = target_and_credentials(stack, to)?;
         let sign = if expect == Expectation::Closed { "-/->" } else { "->" };
         for vantage in vantages(stack, from)? {
+            let (security, settings) = secured(stack, &vantage, &target);
             found.push(Connection {
                 published: published(stack, &vantage, &target),
                 from: vantage,
@@ -95,13 +97,25 @@ pub fn derive(stack: &Stack, expectations: &[String]) -> Result<Vec<Connection>,
                     )),
                 },
                 expect,
-                security: Security::default(),
-                settings: Vec::new(),
+                security,
+                settings,
                 credentials: credentials.clone(),
             });
         }
     }
     Ok(found)
+}
+
+/// How whoever looks from there secures a connection that says TLS by its scheme.
+fn secured(stack: &Stack, from: &Vantage, target: &Target) -> (Security, Vec<(String, String)>) {
+    if target.protocol != Protocol::Https {
+        return (Security::default(), Vec::new());
+    }
+    let variables = from.container().and_then(|id| stack.by_id(id)).map(|container| &container.environment);
+    let (more_authorities, file) =
+        variables.map(|variables| security::of_container(&Environment::new(variables))).unwrap_or_default();
+    let settings = file.map(|file| (security::AUTHORITIES.to_owned(), file)).into_iter().collect();
+    (Security { tls: Tls::Required, more_authorities, ..Security::default() }, settings)
 }
 
 fn arrow(text: &str) -> Result<(&str, &str, Expectation), DeclaredError> {

@@ -10,9 +10,9 @@ use super::hosts::{self, Place};
 use super::loopback::Asked;
 use super::served::{known_port, served, technology};
 use super::variable::{Environment, Variable};
-use super::{Connection, vantage};
+use super::{Connection, kafka_client, security, vantage};
 use crate::catalog::{Known, Port, Role, Speaks, Technology, catalog};
-use crate::plan::{Expectation, Origin, OriginKind, Published, Security};
+use crate::plan::{Expectation, Origin, OriginKind, Published};
 use crate::stack::{Container, Stack};
 use crate::target::{Protocol, Target, is_loopback};
 use crate::text;
@@ -28,8 +28,8 @@ const PLAIN_SCHEMES: &[&str] = &["tcp", "grpc", "grpcs", "ssl", "tls"];
 /// JDBC parameters that decide how MySQL's driver logs in.
 const MYSQL_PARAMETERS: &[&str] = &["useSSL", "sslMode", "allowPublicKeyRetrieval"];
 
-/// Kafka's security protocols.
-const SECURITY_PROTOCOLS: &[&str] = &["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"];
+/// Kafka's security protocols, as schemes.
+const SECURITY_PROTOCOLS: &[&str] = &["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
 
 /// UDP ports that people write like any other: statsd, syslog, Jaeger's agent, GELF, NTP, SNMP.
 const UDP_PORTS: &[u16] = &[123, 161, 514, 5775, 6831, 6832, 8125, 12201];
@@ -131,7 +131,21 @@ fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Conne
     let published = on_host.then(|| hosts::publisher(asked.stack, port)).flatten();
     let protocol =
         meaning.protocol(server.or(published.map(|(container, _)| container)), published.map(|(_, port)| port));
-    let login = credentials::find(address, asked.variable, asked.environment, protocol);
+    let mut login = credentials::find(address, asked.variable, asked.environment, protocol);
+    let mut settings = settings(address, &meaning, protocol, login.absent);
+    let security = if protocol == Protocol::Kafka {
+        let client = kafka_client::find(asked.variable, asked.environment, security_protocol(address));
+        settings.extend(client.authorities.map(|file| (security::AUTHORITIES.into(), file)));
+        settings.extend(client.protocol_variable.map(|name| ("security-variable".into(), name)));
+        settings.extend(client.mechanism_variable.map(|name| ("mechanism-variable".into(), name)));
+        login.credentials = client.credentials;
+        client.security
+    } else {
+        let tls = meaning.tls || protocol == Protocol::Https;
+        let (security, file) = security::find(address, asked.environment, tls);
+        settings.extend(file.map(|file| (security::AUTHORITIES.into(), file)));
+        security
+    };
     let mut target = Target::new(protocol, address.host.trim_end_matches('.').to_owned(), port);
     target.path = match (protocol, server) {
         // Never a path out of the variable: nobody knows what a request there would do.
@@ -148,8 +162,8 @@ fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Conne
             container_port,
         }),
         expect: Expectation::Answers,
-        security: Security::default(),
-        settings: settings(asked, address, &meaning, protocol, login.absent),
+        security,
+        settings,
         credentials: login.credentials,
     })
 }
@@ -253,8 +267,13 @@ impl<'a> Meaning<'a> {
             };
             return if is_grpc { Protocol::Tcp } else { self.settled.unwrap_or(Protocol::Http) };
         }
-        if self.tls || self.known.is_some_and(|known| known.role == Role::Peer) {
+        let is_peer = self.known.is_some_and(|known| known.role == Role::Peer);
+        let is_kafka = by_variable().is_some_and(|known| known.protocol() == Protocol::Kafka);
+        if is_peer || (self.tls && !is_kafka) {
             return Protocol::Tcp;
+        }
+        if self.tls {
+            return Protocol::Kafka;
         }
         if let Some(protocol) = self.settled {
             return protocol;
@@ -305,7 +324,6 @@ fn is_probably_misspelt(asked: &Asked, address: &Address, meaning: &Meaning) -> 
 }
 
 fn settings(
-    asked: &Asked,
     address: &Address,
     meaning: &Meaning,
     protocol: Protocol,
@@ -332,39 +350,13 @@ fn settings(
             }
         }
     }
-    if protocol == Protocol::Kafka
-        && let Some(security) = security_protocol(asked, address)
-    {
-        say("security-protocol", &security);
-    }
     settings
 }
 
-/// The security protocol of a Kafka client: its URL's scheme, or the variable that surely belongs to this one.
-fn security_protocol(asked: &Asked, address: &Address) -> Option<String> {
-    let known = |text: &str| {
-        let upper = text.trim().to_ascii_uppercase();
-        SECURITY_PROTOCOLS.iter().find(|known| **known == upper).map(|known| (*known).to_owned())
-    };
-    if let Some(by_scheme) = address.scheme.as_deref().and_then(known) {
-        return Some(by_scheme);
-    }
-    let mut found: Vec<_> = asked
-        .environment
-        .iter()
-        .filter(|(name, _)| name.ends_with("SECURITY_PROTOCOL") && !name.contains("INTER_BROKER"))
-        .filter_map(|(name, value)| Some((name, known(value)?)))
-        .collect();
-    // `KAFKA_BOOTSTRAP_SERVERS` goes with `KAFKA_SECURITY_PROTOCOL`, `…_PROPERTIES_SECURITY_PROTOCOL`.
-    let stem = asked.variable.name.split("_BOOTSTRAP").next().unwrap_or_default();
-    if let Some((_, value)) = found.iter().find(|(name, _)| name.starts_with(stem)) {
-        return Some(value.clone());
-    }
-    found.dedup_by(|a, b| a.1 == b.1);
-    match found.as_slice() {
-        [(_, only)] => Some(only.clone()),
-        _ => None,
-    }
+/// The security protocol of a Kafka client that stands in its address as the scheme.
+fn security_protocol(address: &Address) -> Option<&str> {
+    let scheme = address.scheme.as_deref()?;
+    SECURITY_PROTOCOLS.contains(&scheme).then_some(scheme)
 }
 
 #[cfg(test)]

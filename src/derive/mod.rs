@@ -8,8 +8,10 @@ pub mod credentials;
 pub mod declared;
 pub mod environment;
 pub mod hosts;
+mod kafka_client;
 mod loopback;
 pub mod published;
+pub mod security;
 pub mod served;
 pub mod variable;
 
@@ -34,7 +36,9 @@ pub struct Connection {
     /// What is expected of it.
     pub expect: Expectation,
     /// What the client's settings say of how it connects, by name:
-    /// `credentials` (`none` or `file`), `driver`, `tls`, `security-protocol`, and MySQL's JDBC parameters verbatim.
+    /// `credentials` (`none` or `file`), `driver`, `tls`, MySQL's JDBC parameters verbatim, `authorities` (the file in the
+    /// client's container with those that it trusts), and the variables that say what a Kafka client speaks:
+    /// `security-variable`, `mechanism-variable`.
     pub settings: Vec<(String, String)>,
     /// How the client secures its connections, as far as its settings say.
     pub security: Security,

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Connection;
-use super::served::served;
-use crate::plan::{Expectation, Origin, OriginKind, Published, Security, Vantage};
+use super::served;
+use crate::plan::{Expectation, Origin, OriginKind, Published, Vantage};
 use crate::stack::{Container, PublishedPort, Stack};
 use crate::target::{Target, host_and_port};
 
@@ -40,7 +40,7 @@ fn of_container(stack: &Stack, container: &Container) -> Vec<Connection> {
 
 fn connection(stack: &Stack, container: &Container, port: &PublishedPort) -> Option<Connection> {
     let host_port = port.host_port?;
-    let speaks = served(container, port.container_port);
+    let (speaks, security) = served::published(container, port.container_port);
     let mut target = Target::new(speaks.protocol, reached_at(port.host_address), host_port);
     target.path = speaks.path;
     let name = format!("{}:{}", container.label(), port.container_port);
@@ -55,7 +55,7 @@ fn connection(stack: &Stack, container: &Container, port: &PublishedPort) -> Opt
             container_port: port.container_port,
         }),
         expect: Expectation::Answers,
-        security: Security::default(),
+        security,
         settings: Vec::new(),
         credentials: None,
     })
@@ -74,6 +74,7 @@ fn reached_at(bound: IpAddr) -> String {
 mod tests {
     use super::*;
     use crate::derive::testing::{container, port, stack};
+    use crate::plan::Tls;
     use crate::stack::{PublishedAt, Status};
 
     fn of(stack: &Stack) -> Vec<String> {
@@ -170,7 +171,8 @@ mod tests {
         ]
         .map(|(name, value)| (name.into(), value.into()))
         .to_vec();
-        let schemes: Vec<_> = derive(&kafka).into_iter().map(|found| found.target.protocol.scheme()).collect();
-        assert_eq!(schemes, ["kafka", "tcp", "tcp"]);
+        let schemes: Vec<_> =
+            derive(&kafka).into_iter().map(|found| (found.target.protocol.scheme(), found.security.tls)).collect();
+        assert_eq!(schemes, [("kafka", Tls::Unsaid), ("tcp", Tls::Unsaid), ("kafka", Tls::Required)]);
     }
 }

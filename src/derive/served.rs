@@ -1,6 +1,7 @@
 //! What a container's server speaks on a port, by its image and its settings. Unknown is TCP: nothing is guessed.
 
 use crate::catalog::{Port, Technology, catalog};
+use crate::plan::{Security, Tls};
 use crate::stack::Container;
 use crate::target::Protocol;
 
@@ -47,8 +48,22 @@ pub fn known_port(container: &Container, port: u16) -> Option<&'static Port> {
     technology(container)?.ports.get(&port)
 }
 
-/// What one of Kafka's listeners speaks, by the broker's own settings; `None` where they do not name the port.
+/// What one of Kafka's listeners speaks to whoever has no client's settings; `None` where the broker's own settings do
+/// not name the port.
 fn kafka_listener(container: &Container, port: u16) -> Option<Protocol> {
+    match security_of(container, port)? {
+        Some(security) if !is_guarded(&security) => Some(Protocol::Kafka),
+        // With TLS or SASL nothing can be asked without a client's settings; a controller offers clients nothing.
+        _ => Some(Protocol::Tcp),
+    }
+}
+
+fn is_guarded(security: &str) -> bool {
+    ["SSL", "SASL_SSL", "SASL_PLAINTEXT"].iter().any(|known| known.eq_ignore_ascii_case(security))
+}
+
+/// The security protocol of one of Kafka's listeners by the broker's own settings, `None` within for a controller's.
+fn security_of(container: &Container, port: u16) -> Option<Option<String>> {
     let setting = |names: &[&str]| names.iter().find_map(|name| container.variable(name)).unwrap_or_default();
     let mut listeners = LISTENERS.iter().filter_map(|name| container.variable(name)).flat_map(|value| value.split(','));
     let (name, _) = listeners.find_map(|listener| {
@@ -57,13 +72,27 @@ fn kafka_listener(container: &Container, port: u16) -> Option<Protocol> {
         own.then_some((name, address))
     })?;
     if setting(CONTROLLERS).split(',').any(|controller| controller.trim().eq_ignore_ascii_case(name)) {
-        return Some(Protocol::Tcp);
+        return Some(None);
     }
     let mut map = setting(PROTOCOLS).split(',').filter_map(|entry| entry.trim().split_once(':'));
     let security = map.find(|(listener, _)| listener.eq_ignore_ascii_case(name)).map_or(name, |(_, protocol)| protocol);
-    // With TLS or SASL nothing can be asked without a client's settings.
-    let guarded = ["SSL", "SASL_SSL", "SASL_PLAINTEXT"].iter().any(|known| known.eq_ignore_ascii_case(security.trim()));
-    Some(if guarded { Protocol::Tcp } else { Protocol::Kafka })
+    Some(Some(security.trim().to_owned()))
+}
+
+/// What a published port of a container speaks to whoever looks from the host: a client of nobody's, which verifies
+/// nothing and has no password, and speaks TLS where the broker's own settings say that the listener does.
+#[must_use]
+pub fn published(container: &Container, port: u16) -> (Served, Security) {
+    let mut served = served(container, port);
+    let mut security = Security { verifies_chain: Some(false), verifies_name: Some(false), ..Security::default() };
+    let is_kafka = technology(container).is_some_and(|technology| technology.protocol() == Protocol::Kafka);
+    if let Some(Some(name)) = is_kafka.then(|| security_of(container, port)).flatten()
+        && is_guarded(&name)
+    {
+        served.protocol = Protocol::Kafka;
+        security.tls = if name.to_ascii_uppercase().ends_with("SSL") { Tls::Required } else { Tls::Off };
+    }
+    (served, security)
 }
 
 /// Whether a container is known to serve a port: by its image, what it exposes, or what it publishes.

@@ -64,7 +64,7 @@ fn differ(one: Protocol, other: Protocol) -> bool {
 }
 
 /// The settings of a client that decide how it logs in.
-const LOGIN_SETTINGS: [&str; 5] = ["useSSL", "sslMode", "allowPublicKeyRetrieval", "tls", "security-protocol"];
+const LOGIN_SETTINGS: [&str; 4] = ["useSSL", "sslMode", "allowPublicKeyRetrieval", "tls"];
 
 /// Whether a connection logs in in another way than the one that is planned already, so that neither proves the other.
 fn other_login(known: &Check, connection: &Connection) -> bool {
@@ -77,7 +77,13 @@ fn other_login(known: &Check, connection: &Connection) -> bool {
                 || known.security != connection.security
                 || LOGIN_SETTINGS.iter().any(|name| known.setting(name) != said(name))
         }
-        _ => false,
+        // Of two Kafka clients that both say how they connect, neither proves the other.
+        _ => {
+            let protocols = (known.security.kafka_protocol(), connection.security.kafka_protocol());
+            known.target.protocol == Protocol::Kafka
+                && connection.origin.kind == OriginKind::Environment
+                && matches!(protocols, (Some(one), Some(other)) if one != other)
+        }
     }
 }
 

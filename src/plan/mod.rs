@@ -3,6 +3,7 @@
 pub mod build;
 
 use std::fmt;
+use std::net::IpAddr;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -161,8 +162,29 @@ pub struct Security {
     pub verifies_name: Option<bool>,
     /// The authorities that it trusts, certificates in PEM; `None` where they are not known.
     pub authorities: Option<String>,
-    /// Its SASL mechanism, as it writes it: `PLAIN`, `SCRAM-SHA-256`.
+    /// Whether it trusts others beside those, who are not known.
+    pub more_authorities: bool,
+    /// Why the authorities are not known, where there is more to say than that nothing names them.
+    pub authorities_unknown: Option<String>,
+    /// Its SASL mechanism in capitals: `PLAIN`, `SCRAM-SHA-256`. Empty where it surely uses SASL, and nothing says which.
     pub mechanism: Option<String>,
+    /// Who is a container of this stack, by address, on any port or on this one: nobody else is told the client's
+    /// password. Filled in when a check is looked at; empty means the target alone.
+    pub confidants: Vec<(IpAddr, Option<u16>)>,
+}
+
+impl Security {
+    /// The name that Kafka has for this, where both TLS and SASL are known.
+    #[must_use]
+    pub const fn kafka_protocol(&self) -> Option<&'static str> {
+        match (self.tls, self.mechanism.is_some()) {
+            (Tls::Off, false) => Some("PLAINTEXT"),
+            (Tls::Required, false) => Some("SSL"),
+            (Tls::Off, true) => Some("SASL_PLAINTEXT"),
+            (Tls::Required, true) => Some("SASL_SSL"),
+            (Tls::Unsaid | Tls::Preferred, _) => None,
+        }
+    }
 }
 
 /// Whether a client speaks TLS.

@@ -231,7 +231,10 @@ pub async fn look(request: &Request) -> Observation {
         _ if request.options.connect_only => tcp::look(&mut attempt, target).await,
         Protocol::Tcp => tcp::look(&mut attempt, target).await,
         Protocol::Http | Protocol::Https => http::look(&mut attempt, target, &request.security).await,
-        Protocol::Kafka => kafka::look(&mut attempt, target).await,
+        Protocol::Kafka => {
+            let client = kafka::Client { security: &request.security, credentials: request.credentials.as_ref() };
+            kafka::look(&mut attempt, target, client).await
+        }
         Protocol::Mysql => mysql::look(&mut attempt, target, request.credentials.as_ref()).await,
         Protocol::Redis => redis::look(&mut attempt, target, request.credentials.as_ref()).await,
     };

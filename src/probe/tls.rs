@@ -1,9 +1,11 @@
 //! A TLS handshake over a connection that stands: TLS 1.2 and 1.3, RFC 5246 and RFC 8446.
 //!
-//! Trust is not judged: which authorities a client trusts is not known here. What is looked at is whether the peer
-//! speaks TLS, whether it has the key of the certificate that it shows, and whether that certificate is for the host.
+//! What is looked at is whether the peer speaks TLS, whether it has the key of the certificate that it shows, whether that
+//! certificate holds now and is for the host, and, where it is known whom the client trusts, whether it leads there.
 
 pub(crate) mod certificate;
+mod chain;
+mod details;
 
 use std::future::poll_fn;
 use std::io;
@@ -21,8 +23,10 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use self::certificate::Cover;
+use self::chain::Trust;
+use self::details::Holds;
 use super::{Attempt, Fault, Stop};
-use crate::observation::{FailureKind, PhaseName};
+use crate::observation::{Certificate, FailureKind, PhaseName};
 use crate::plan::Security;
 use crate::text;
 
@@ -65,28 +69,44 @@ pub async fn step<T>(
 
 /// Agrees on TLS with the peer of a connection, as its own step, as a client with these settings would. Where nothing
 /// says whether the client verifies what it is shown, it does: a probe whose protocol's clients do not by themselves
-/// (PostgreSQL, MySQL) says so in `security`.
+/// (PostgreSQL, MySQL) says so in `security`. What a client does not verify is noted and fails nothing.
 ///
 /// # Errors
-/// [`Stop`] with `TlsFailed` when the peer speaks something else or refuses, `CertificateName` when its certificate is
-/// for other names, `Closed`, `Reset` or `Silent` when it does not answer.
+/// [`Stop`] with `TlsFailed` when the peer speaks something else or refuses, `CertificateExpired` when its certificate
+/// does not hold now, `CertificateUntrusted` when it leads to none of the client's authorities, `CertificateName` when it
+/// is for other names, `Closed`, `Reset` or `Silent` when it does not answer.
 pub async fn wrap(
     attempt: &mut Attempt,
     stream: TcpStream,
     host: &str,
     security: &Security,
 ) -> Result<TlsStream<TcpStream>, Stop> {
-    let _ = security;
-    let (stream, note) = step(attempt, PhaseName::Tls, Box::pin(handshake(stream, host))).await?;
-    attempt.observation.notes.extend(note);
-    Ok(stream)
+    let mut shown = Shown::default();
+    let result = step(attempt, PhaseName::Tls, Box::pin(handshake(stream, host, security, &mut shown))).await;
+    attempt.observation.certificate = shown.certificate;
+    attempt.observation.notes.extend(shown.notes);
+    result
 }
 
-/// The handshake and a look at the certificate; with it what is to be noted of the certificate.
-async fn handshake(stream: TcpStream, host: &str) -> Result<(TlsStream<TcpStream>, Option<String>), Trouble> {
+/// What a handshake showed, however it ended.
+#[derive(Debug, Default)]
+struct Shown {
+    certificate: Option<Certificate>,
+    notes: Vec<String>,
+}
+
+/// The handshake and a look at the certificate.
+async fn handshake(
+    stream: TcpStream,
+    host: &str,
+    security: &Security,
+    shown: &mut Shown,
+) -> Result<TlsStream<TcpStream>, Trouble> {
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| Trouble::Limit(format!("{host} is no name that TLS can ask for")))?;
-    let config = config().map_err(|error| Trouble::Limit(format!("TLS cannot be set up here: {error}")))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let algorithms = provider.signature_verification_algorithms;
+    let config = config(provider).map_err(|error| Trouble::Limit(format!("TLS cannot be set up here: {error}")))?;
     let mut connecting = TlsConnector::from(Arc::new(config)).connect(name.clone(), stream);
     let mut said = [0; 64];
     let mut length = 0;
@@ -104,20 +124,92 @@ async fn handshake(stream: TcpStream, host: &str) -> Result<(TlsStream<TcpStream
         Pin::new(&mut connecting).poll(context)
     });
     let stream = connected.await.map_err(|error| trouble(&error, &said[..length]))?;
-    let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-    let note = match shown.map(|shown| certificate::cover(shown, &name)) {
-        Some(Cover::Host) => None,
-        Some(Cover::CommonName(name)) => {
-            Some(format!("the certificate names {name} only as its common name, which some clients do not accept"))
-        }
-        Some(Cover::Others(names)) => {
-            let names = if names.is_empty() { "no host".into() } else { text::list(&names) };
-            let words = format!("the certificate is for {names}, not for {host}");
-            return Err(Trouble::Fault(Fault::new(FailureKind::CertificateName, words)));
-        }
-        Some(Cover::Unreadable) | None => Some("the names in the certificate could not be read".into()),
+    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    match examine(chain, &name, security, &algorithms, shown) {
+        Some(fault) => Err(Trouble::Fault(fault)),
+        None => Ok(stream),
+    }
+}
+
+/// Looks at the certificates that a peer showed, its own first; gives what a client with these settings refuses it for.
+fn examine(
+    chain: &[CertificateDer<'_>],
+    name: &ServerName<'_>,
+    security: &Security,
+    algorithms: &WebPkiSupportedAlgorithms,
+    shown: &mut Shown,
+) -> Option<Fault> {
+    let Some(own) = chain.first() else {
+        shown.notes.push("the peer showed no certificate".into());
+        return None;
     };
-    Ok((stream, note))
+    let mut faults = Vec::new();
+    let mut object = |verified: Option<bool>, kind, words: String| match verified {
+        Some(false) => shown.notes.push(format!("{words}; this client does not mind")),
+        _ => faults.push(Fault::new(kind, words)),
+    };
+    let now = details::now();
+    let details = details::read(own, algorithms);
+    let mut remarks = Vec::new();
+    match details.as_ref().map(|details| details.holds(now)) {
+        Some(Holds::Yes) => {}
+        Some(Holds::NotForLong(words)) => remarks.push(words),
+        Some(Holds::No(words)) => object(security.verifies_chain, FailureKind::CertificateExpired, words),
+        None => remarks.push("until when the certificate holds could not be read".into()),
+    }
+    let mut trusted = None;
+    if let Some(authorities) = &security.authorities {
+        match chain::trust(chain, details.as_ref(), authorities, now, algorithms) {
+            Trust::Yes => trusted = Some(true),
+            Trust::No if security.more_authorities => {
+                remarks.push("the certificate leads to none of the authorities that the client is given on top".into());
+            }
+            Trust::No => {
+                trusted = Some(false);
+                let by = details.as_ref().and_then(|details| details.issuer.as_deref()).unwrap_or("nobody known");
+                let words =
+                    format!("the certificate is signed by {by}, and the client's authorities have not signed that");
+                object(security.verifies_chain, FailureKind::CertificateUntrusted, words);
+            }
+            Trust::Unknown(why) => remarks.push(format!("whether the certificate is trusted is not known: {why}")),
+        }
+    } else if security.verifies_chain != Some(false) {
+        let why = security
+            .authorities_unknown
+            .as_deref()
+            .unwrap_or("no setting that can be read says whom the client trusts");
+        remarks.push(format!("whether the certificate is trusted is not known: {why}"));
+    }
+    let names = match certificate::cover(own, name) {
+        (Cover::Host, names) => names,
+        (Cover::CommonName(name), names) => {
+            remarks.push(format!(
+                "the certificate names {name} only as its common name, which some clients do not accept"
+            ));
+            names
+        }
+        (Cover::Others, names) => {
+            let listed = if names.is_empty() { "no host".into() } else { text::list(&names) };
+            let words = format!("the certificate is for {listed}, not for {}", name.to_str());
+            object(security.verifies_name, FailureKind::CertificateName, words);
+            names
+        }
+        (Cover::Unreadable, names) => {
+            remarks.push("the names in the certificate could not be read".into());
+            names
+        }
+    };
+    let (issuer, self_signed) = details.as_ref().map_or((None, false), |it| (it.issuer.clone(), it.self_signed));
+    shown.certificate = Some(Certificate {
+        names,
+        issuer,
+        not_before: details.as_ref().and_then(|details| details::rfc3339(details.not_before)),
+        not_after: details.as_ref().and_then(|details| details::rfc3339(details.not_after)),
+        self_signed,
+        trusted,
+    });
+    shown.notes.extend(remarks);
+    faults.into_iter().next()
 }
 
 /// What ended a handshake or a conversation over TLS; `said` are the peer's first bytes where they are known.
@@ -169,9 +261,22 @@ const fn limit(alert: AlertDescription) -> Option<&'static str> {
     }
 }
 
-/// A client that lets every certificate pass; ring is named, so that nothing depends on what the process set up.
-fn config() -> Result<ClientConfig, Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+/// Whether somebody at the other end of a connection speaks TLS, whatever certificate it shows. Nothing but a handshake
+/// that came to its end, or an alert, is taken for it.
+pub async fn is_spoken(stream: TcpStream, host: &str) -> bool {
+    let Ok(name) = ServerName::try_from(host.to_owned()) else { return false };
+    let Ok(config) = config(Arc::new(rustls::crypto::ring::default_provider())) else { return false };
+    match TlsConnector::from(Arc::new(config)).connect(name, stream).await {
+        Ok(_) => true,
+        Err(error) => matches!(
+            error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()),
+            Some(Error::AlertReceived(_) | Error::PeerIncompatible(_) | Error::InvalidCertificate(_))
+        ),
+    }
+}
+
+/// A client that lets every certificate pass.
+fn config(provider: Arc<CryptoProvider>) -> Result<ClientConfig, Error> {
     let witness = Witness::new(&provider);
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(witness)).with_no_client_auth())

@@ -76,18 +76,12 @@ pub const WRONG_PROTOCOL: Rule = Rule::new("wrong-protocol", |facts, failed| {
 
 /// No agreement.
 pub const TLS_FAILED: Rule = Rule::new("tls-failed", |facts, failed| {
-    seen(
-        facts,
-        failed,
-        &[Kind::TlsFailed, Kind::CertificateExpired, Kind::CertificateUntrusted],
-        "does not agree on TLS",
-        |_, failed| {
-            if failed.failure.detail.contains("without TLS") {
-                return format!("{} answers in plain text: use http:// or its TLS port", server(failed));
-            }
-            format!("compare the TLS settings of {} with those of the client", server(failed))
-        },
-    )
+    seen(facts, failed, &[Kind::TlsFailed], "does not agree on TLS", |_, failed| {
+        if failed.failure.detail.contains("without TLS") {
+            return format!("{} answers in plain text: use http:// or its TLS port", server(failed));
+        }
+        format!("compare the TLS settings of {} with those of the client", server(failed))
+    })
 });
 
 /// Plain text to a TLS port.
@@ -145,7 +139,7 @@ pub const EXPECTATION_UNMET: Rule = Rule::new("expectation-unmet", |facts, faile
 });
 
 /// A cause about the server, for failures of these kinds.
-fn seen(
+pub(super) fn seen(
     facts: &Facts,
     failed: &Failed,
     kinds: &[Kind],
@@ -186,7 +180,8 @@ fn place(failed: &Failed) -> String {
     }
 }
 
-fn server(failed: &Failed) -> String {
+/// How the server is named in what is to be done.
+pub(super) fn server(failed: &Failed) -> String {
     match (&failed.redirect, &failed.seen.check.published) {
         (None, Some(published)) => published.service.clone(),
         _ => failed.host().to_owned(),

@@ -4,6 +4,7 @@
 //! must pass in `compose-fixtures/stacks/`. A test holds these sets equal.
 
 pub mod authentication_failed;
+pub mod certificates;
 pub mod facts;
 pub mod generic;
 pub mod kafka_advertised_port_not_published;
@@ -11,6 +12,7 @@ pub mod kafka_advertises_loopback;
 pub mod kafka_advertises_unresolvable_name;
 pub mod kafka_broker_unreachable;
 pub mod kafka_listeners;
+pub mod kafka_security_protocol_mismatch;
 pub mod kafka_wrong_listener;
 pub mod listens_on_loopback_only;
 pub mod localhost_in_container;
@@ -88,6 +90,7 @@ pub const RULES: &[Rule] = &[
     localhost_in_container::RULE,
     unknown_host_name::RULE,
     redis_protected_mode::RULE,
+    kafka_security_protocol_mismatch::RULE,
     authentication_failed::RULE,
     generic::CONNECTION_REFUSED,
     generic::CONNECTION_TIMED_OUT,
@@ -98,6 +101,8 @@ pub const RULES: &[Rule] = &[
     generic::WRONG_PROTOCOL,
     generic::TLS_FAILED,
     generic::TLS_EXPECTED,
+    certificates::CERTIFICATE_EXPIRED,
+    certificates::CERTIFICATE_NOT_TRUSTED,
     generic::CERTIFICATE_NAME_MISMATCH,
     generic::HTTP_STATUS_UNEXPECTED,
     generic::EXPECTATION_UNMET,

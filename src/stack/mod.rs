@@ -7,6 +7,7 @@ pub mod declaration;
 pub mod dotenv;
 mod endpoint;
 pub mod error;
+pub mod files;
 mod inspect;
 pub mod interpolate;
 pub mod project;

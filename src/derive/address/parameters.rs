@@ -1,9 +1,26 @@
 //! Parameters beside an address: which say how a client connects, and which of them may be shown.
 
-use super::database;
+use super::{database, decode};
 
 /// Parameters that are kept: they say how a client connects. Names are compared without case.
-const KEPT: &[&str] = &["sslMode", "useSSL", "allowPublicKeyRetrieval", "ssl-mode", "tls", "ssl", "db"];
+const KEPT: &[&str] = &[
+    "sslMode",
+    "useSSL",
+    "allowPublicKeyRetrieval",
+    "ssl-mode",
+    "tls",
+    "ssl",
+    "db",
+    "requireSSL",
+    "verifyServerCertificate",
+    "trustServerCertificate",
+    "ssl_cert_reqs",
+    "tlsInsecure",
+    "tlsAllowInvalidCertificates",
+];
+
+/// Parameters that are kept and name a file; where that lies is shown to nobody.
+const FILES: &[&str] = &["sslrootcert", "ssl_ca_certs", "ssl_ca", "ssl-ca", "tlsCAFile"];
 
 /// Parameters that hold no secret and may be shown, beside those that are kept. What is not listed is hidden: nobody knows
 /// what somebody's driver calls a password.
@@ -23,7 +40,6 @@ const SHOWN: &[&str] = &[
     "retryWrites",
     "serverTimezone",
     "socketTimeout",
-    "trustServerCertificate",
     "useUnicode",
 ];
 
@@ -38,6 +54,12 @@ pub(super) fn is_one_of(names: &[&str], name: &str) -> bool {
     names.iter().any(|known| known.eq_ignore_ascii_case(name.trim()))
 }
 
+fn is_file(value: &str) -> bool {
+    value.len() <= 255
+        && value.starts_with('/')
+        && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-.".contains(&byte))
+}
+
 fn is_plain(value: &str) -> bool {
     value.len() <= 32 && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
@@ -46,8 +68,12 @@ fn is_plain(value: &str) -> bool {
 pub(super) fn kept<'a>(items: impl Iterator<Item = &'a str>) -> Vec<(String, String)> {
     let pairs = items.filter_map(|item| item.split_once('='));
     let kept = pairs.filter_map(|(name, value)| {
-        let name = KEPT.iter().find(|known| known.eq_ignore_ascii_case(name.trim()))?;
-        is_plain(value).then(|| ((*name).to_owned(), value.to_owned()))
+        let known = |names: &'static [&str]| names.iter().find(|known| known.eq_ignore_ascii_case(name.trim()));
+        if let Some(name) = known(KEPT) {
+            return is_plain(value).then(|| ((*name).to_owned(), value.to_owned()));
+        }
+        let (name, value) = (known(FILES)?, decode(value)?);
+        is_file(&value).then(|| ((*name).to_owned(), value))
     });
     kept.collect()
 }

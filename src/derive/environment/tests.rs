@@ -49,7 +49,11 @@ pub(super) fn of(stack: &Stack) -> Vec<String> {
             let password = credentials.password.as_ref().map_or("-", |secret| secret.expose_secret());
             format!("{}:{password}", credentials.user)
         }));
-        parts.extend(found.settings.into_iter().map(|(name, value)| format!("{name}={value}")));
+        let shown = found.settings.into_iter().filter(|(name, _)| !name.ends_with("-variable"));
+        parts.extend(shown.map(|(name, value)| format!("{name}={value}")));
+        if found.target.protocol == Protocol::Kafka {
+            parts.extend(found.security.kafka_protocol().map(|protocol| format!("security={protocol}")));
+        }
         parts.join(" ")
     };
     derive(stack).into_iter().map(shown).collect()
@@ -65,11 +69,23 @@ fn variables_become_connections() {
         (&[("KAFKA_BROKERS", "kafka:9092,kafkaa:29092")], &["kafka://kafka:9092", "kafka://kafkaa:29092"]),
         (&[("KAFKA_URL", "kafka://kafka")], &["kafka://kafka:9092"]),
         (&[("SOME_LISTENER_URL_FOR", "PLAINTEXT://kafka:29092")], &[]),
-        (&[("QUEUE", "PLAINTEXT://kafka:29092")], &["kafka://kafka:29092 security-protocol=PLAINTEXT"]),
+        (&[("QUEUE", "PLAINTEXT://kafka:29092")], &["kafka://kafka:29092 security=PLAINTEXT"]),
         (&[("KAFKA_HOST", "kafka"), ("KAFKA_PORT", "29092")], &["kafka://kafka:29092"]),
         (
             &[("KAFKA_BOOTSTRAP_SERVERS", "kafka:9092"), ("KAFKA_SECURITY_PROTOCOL", "sasl_ssl")],
-            &["kafka://kafka:9092 security-protocol=SASL_SSL"],
+            &["kafka://kafka:9092 security=SASL_SSL"],
+        ),
+        (&[("KAFKA_BROKERS", "SSL://kafka:9093")], &["kafka://kafka:9093 security=SSL"]),
+        (&[("QUEUE", "SASL_SSL://kafka:9093")], &["kafka://kafka:9093 security=SASL_SSL"]),
+        (
+            &[
+                ("KAFKA_BROKERS", "kafka:9092"),
+                ("KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT"),
+                ("KAFKA_SASL_MECHANISM", "PLAIN"),
+                ("KAFKA_SASL_USERNAME", "u"),
+                ("KAFKA_SASL_PASSWORD", "p"),
+            ],
+            &["kafka://kafka:9092 u:p security=SASL_PLAINTEXT"],
         ),
         (&[("SPRING_KAFKA_BOOTSTRAP_SERVERS", "localhost:9092")], &["kafka://localhost:9092"]),
         (&[("ZOOKEEPER_CONNECT", "zookeeper:2181/kafka")], &["tcp://zookeeper:2181"]),

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::{
     ApiKey, ApiVersionsRequest, DescribeConfigsRequest, FetchRequest, MetadataRequest, RequestHeader,
-    SaslHandshakeRequest, TopicName,
+    SaslAuthenticateRequest, SaslHandshakeRequest, TopicName,
 };
 use kafka_protocol::protocol::{Encodable, StrBytes};
 
@@ -22,8 +22,7 @@ pub const MOST_BROKERS: usize = 1000;
 /// The longest host name that is kept, in characters; DNS allows 253.
 pub const LONGEST_HOST: usize = 255;
 
-/// A request, encoded up to its correlation id.
-#[derive(Debug)]
+/// A request, encoded up to its correlation id. Not `Debug`: a password may be in it.
 pub struct Question {
     /// Which API.
     pub key: ApiKey,
@@ -70,10 +69,16 @@ impl Question {
         Self::new(ApiKey::DescribeConfigs, version, &DescribeConfigsRequest::default().with_resources(vec![broker]))
     }
 
-    /// Asks for a SASL mechanism that no one has, to be told which there are.
-    pub fn sasl_handshake(version: i16) -> Self {
-        let body = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str("CROSSCHECK-NONE"));
+    /// Asks for a SASL mechanism, to be told which there are.
+    pub fn sasl_handshake(version: i16, mechanism: &str) -> Self {
+        let body = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_string(mechanism.to_owned()));
         Self::new(ApiKey::SaslHandshake, version, &body)
+    }
+
+    /// A message of a login.
+    pub fn sasl_authenticate(version: i16, message: &[u8]) -> Self {
+        let body = SaslAuthenticateRequest::default().with_auth_bytes(Bytes::copy_from_slice(message));
+        Self::new(ApiKey::SaslAuthenticate, version, &body)
     }
 
     /// The records of a topic's partition 0 from the start, at most half a second after they are there.
@@ -257,6 +262,14 @@ pub fn sasl_handshake(reply: &[u8]) -> Option<(i16, Vec<String>)> {
         }
     }
     Some((error, mechanisms))
+}
+
+/// Reads an answer to `SaslAuthenticate` before its version 2: the error code, the broker's words, its message.
+pub fn sasl_authenticate(reply: &[u8]) -> Option<(i16, String, String)> {
+    let mut reader = Reader::new(reply, false);
+    let error = reader.i16()?;
+    let words = lossy(reader.string()?, 300);
+    Some((error, words, String::from_utf8_lossy(reader.bytes()?).into_owned()))
 }
 
 /// Reads an answer to Fetch for one partition: its error code and the bytes of its records.

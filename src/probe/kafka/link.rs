@@ -1,5 +1,6 @@
 //! A connection to something that may be a broker: questions out, answers in, both framed by a length of four bytes.
 
+use std::error::Error;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::codec::Question;
 use super::reader::Reader;
 use crate::observation::FailureKind;
+use crate::probe::tls::{self, Trouble};
 use crate::probe::{Fault, Stream, stranger};
 use crate::text;
 
@@ -54,7 +56,11 @@ impl Link {
     pub async fn ask(&mut self, question: &Question) -> Result<Bytes, Fault> {
         let correlation = self.correlation;
         self.correlation = self.correlation.wrapping_add(1);
-        let written = self.stream.write_all(&question.frame(correlation)).await;
+        let written = match self.stream.write_all(&question.frame(correlation)).await {
+            // TLS keeps what it is given until it is told to send it.
+            Ok(()) => self.stream.flush().await,
+            failed => failed,
+        };
         let answer = self.frame(question.key).await;
         let mut answer = match (written, answer) {
             // What the peer said before it closed its side explains more than that it did.
@@ -100,6 +106,10 @@ impl Link {
                     return Err(Fault::new(FailureKind::Closed, said));
                 }
                 Ok(Ok(_)) => {}
+                Ok(Err(error)) if error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>) => {
+                    let (Trouble::Limit(detail) | Trouble::Fault(Fault { detail, .. })) = tls::trouble(&error, &[]);
+                    return Err(Fault::new(FailureKind::TlsFailed, detail));
+                }
                 Ok(Err(error)) => {
                     let fault = Fault::from_io(&error);
                     return Err(Fault::new(fault.kind, format!("{} on {key:?}", fault.detail)));

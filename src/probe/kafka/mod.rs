@@ -2,7 +2,7 @@
 //!
 //! `ApiVersions` and Metadata over one connection; then each broker of Metadata is resolved, connected, asked for its
 //! cluster and for its id, from the same place and before the same deadline (see `redirect.rs`). Metadata names no
-//! topic, so nothing is ever created. No credentials are used.
+//! topic, so nothing is ever created. TLS and SASL are those of the client's settings (see `secure.rs`, `sasl.rs`).
 
 pub(crate) mod codec;
 mod link;
@@ -11,16 +11,20 @@ mod reader;
 mod redirect;
 mod release;
 mod round_trip;
+mod sasl;
+mod scram;
+mod secure;
 mod session;
 #[cfg(test)]
 mod tests;
 mod under_way;
 
-use std::net::SocketAddr;
-
 use kafka_protocol::messages::ApiKey;
+use tokio::time::Instant;
 
 use self::codec::Metadata;
+use self::link::ended;
+pub use self::secure::Client;
 use self::session::Session;
 pub use self::under_way::{LAST_CHANCE, finish, finish_blocking};
 use super::{Attempt, Fault, Stop, Stream};
@@ -35,9 +39,9 @@ use crate::text;
 ///
 /// # Errors
 /// [`Stop`] when a step failed: `WrongProtocol` for what is no broker (a controller's listener too), `TlsExpected`,
-/// `AuthenticationRequired`, `ServerRefuses` for a broker that lists no brokers yet, and what connections fail with.
-pub async fn look(attempt: &mut Attempt, target: &Target) -> Result<(), Stop> {
-    let (mut session, metadata) = ask(attempt, target).await?;
+/// `AuthenticationRequired`, `AuthenticationUnsupported`, `AuthenticationFailed`, `ServerRefuses` for a broker that lists no brokers yet, and what connections fail with.
+pub async fn look(attempt: &mut Attempt, target: &Target, client: Client<'_>) -> Result<(), Stop> {
+    let (mut session, metadata) = ask(attempt, target, client).await?;
     if let Some(peer) = peer(attempt) {
         peer.brokers =
             metadata.brokers.iter().map(|it| (it.id, text::line(&it.host, codec::LONGEST_HOST), it.port)).collect();
@@ -52,11 +56,16 @@ pub async fn look(attempt: &mut Attempt, target: &Target) -> Result<(), Stop> {
         attempt.observation.unlooked =
             Some(format!("the broker lists {} brokers, of which {kept} were looked at", metadata.listed));
     }
-    let redirects = redirect::follow(attempt, target, &mut session, &metadata).await;
+    let redirects = redirect::follow(attempt, target, client, &mut session, &metadata).await;
     drop(session);
     let usable = redirects.iter().all(|it| it.observation.failure.is_none() && it.observation.unlooked.is_none());
     attempt.observation.redirects = redirects;
     if !attempt.options.round_trip {
+        return Ok(());
+    }
+    if client.speaks_tls() || client.security.mechanism.is_some() {
+        attempt.observation.unlooked =
+            Some("the round trip is made without TLS and SASL alone, which this client uses".into());
         return Ok(());
     }
     if usable {
@@ -66,33 +75,26 @@ pub async fn look(attempt: &mut Attempt, target: &Target) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Connects, asks for APIs and Metadata, and notes who the peer is.
-async fn ask(attempt: &mut Attempt, target: &Target) -> Result<(Session, Metadata), Stop> {
+/// Connects as the client does, asks for APIs and Metadata, and notes who the peer is.
+async fn ask(attempt: &mut Attempt, target: &Target, client: Client<'_>) -> Result<(Session, Metadata), Stop> {
     let stream = attempt.connect(target).await?;
-    let address = attempt.observation.connected.map(|address| SocketAddr::new(address, target.port));
-    ask_over(attempt, stream, address).await
+    let stream = secure::wrap(attempt, stream, target, client).await?;
+    ask_over(attempt, stream, target, client).await
 }
 
-/// As [`ask`], over a connection that stands; `address` is where another one can be had.
+/// As [`ask`], over a connection that stands.
 pub(crate) async fn ask_over(
     attempt: &mut Attempt,
     stream: impl Stream + 'static,
-    address: Option<SocketAddr>,
+    target: &Target,
+    client: Client<'_>,
 ) -> Result<(Session, Metadata), Stop> {
-    let deadline = attempt.deadline;
-    let proxied = attempt.options.proxied;
-    let opened = async {
-        Session::open(stream, deadline).await.map_err(|fault| match fault.kind {
-            // Some servers close where others answer with an alert; a proxy closes for lack of a server.
-            FailureKind::Closed if !proxied => Fault::new(fault.kind, format!("{}: it may expect TLS", fault.detail)),
-            _ => fault,
-        })
-    };
-    let mut session = attempt.step(PhaseName::Handshake, opened).await?;
+    let mut session = open(attempt, stream, target, client).await?;
     attempt.reached(Depth::Answered);
     let controller = session.apis.are_a_controllers();
     let release = release::range(&session.apis);
-    attempt.observation.peer = Some(Peer::Kafka(KafkaPeer { release, controller, ..KafkaPeer::default() }));
+    attempt.observation.peer =
+        Some(Peer::Kafka(KafkaPeer { release, controller, tls: Some(client.speaks_tls()), ..KafkaPeer::default() }));
     if controller {
         let fault = Fault::new(FailureKind::WrongProtocol, "a KRaft controller's listener, which serves no clients");
         return Err(attempt.fail(PhaseName::Request, fault));
@@ -105,11 +107,58 @@ pub(crate) async fn ask_over(
         attempt.observation.unlooked = Some("the broker offers no version of Metadata that crosscheck speaks".into());
         return Err(Stop);
     };
-    let metadata = attempt.step(PhaseName::Request, session.metadata(version, address, deadline)).await?;
+    sasl::login(attempt, &mut session, target, client).await?;
+    let started = Instant::now();
+    let answer = attempt.step(PhaseName::Request, async { Ok(session.metadata(version).await) }).await?;
+    let metadata = match answer {
+        Ok(metadata) => metadata,
+        Err(fault) => {
+            let fault = if ended(fault.kind) && client.security.mechanism.is_none() {
+                secure::why_ended(attempt, &session, target, client, fault).await
+            } else {
+                fault
+            };
+            return Err(failed(attempt, started, fault));
+        }
+    };
     if let Some(peer) = peer(attempt) {
         peer.cluster_id.clone_from(&metadata.cluster_id);
     }
     Ok((session, metadata))
+}
+
+/// Asks what the peer offers; where it ends the connection instead, how it wants to be spoken to.
+async fn open(
+    attempt: &mut Attempt,
+    stream: impl Stream + 'static,
+    target: &Target,
+    client: Client<'_>,
+) -> Result<Session, Stop> {
+    let (started, deadline) = (Instant::now(), attempt.deadline);
+    let fault = match attempt.step(PhaseName::Handshake, async { Ok(Session::open(stream, deadline).await) }).await? {
+        Ok(session) => return Ok(session),
+        Err(fault) => fault,
+    };
+    if client.speaks_tls() {
+        if let Some(limit) = secure::limit(&fault) {
+            attempt.observation.unlooked = Some(limit);
+            return Err(Stop);
+        }
+        return Err(failed(attempt, started, fault));
+    }
+    let fault = secure::why_refused(attempt, target, fault).await;
+    Err(failed(attempt, started, fault))
+}
+
+/// A step that did not do what it was for, told once more was known of it.
+fn failed(attempt: &mut Attempt, started: Instant, fault: Fault) -> Stop {
+    let phase = attempt.observation.phases.last_mut();
+    let name = phase.map_or(PhaseName::Request, |phase| {
+        phase.ok = false;
+        phase.micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        phase.name
+    });
+    attempt.fail(name, fault)
 }
 
 /// The peer's description under way.

@@ -8,6 +8,7 @@ use futures_util::stream;
 use tokio::time::Instant;
 
 use super::codec::{Broker, LONGEST_HOST, Metadata};
+use super::secure::Client;
 use super::session::{Identity, Session};
 use super::{ask, peer};
 use crate::observation::{FailureKind, Observation, Peer, PhaseName, Redirect};
@@ -28,7 +29,13 @@ const ENOUGH: Duration = Duration::from_millis(500);
 ///
 /// An address that is the target's own is identified over `session`, so that no check needs more than two connections
 /// at its target.
-pub async fn follow(attempt: &Attempt, target: &Target, session: &mut Session, metadata: &Metadata) -> Vec<Redirect> {
+pub async fn follow(
+    attempt: &Attempt,
+    target: &Target,
+    client: Client<'_>,
+    session: &mut Session,
+    metadata: &Metadata,
+) -> Vec<Redirect> {
     let is_here = |it: &&Broker| it.port == target.port && it.host.eq_ignore_ascii_case(&target.host);
     let cluster = metadata.cluster_id.as_deref();
     // What the connection showed that stands already. The brokers are not part of it: each of a thousand would keep all.
@@ -44,7 +51,7 @@ pub async fn follow(attempt: &Attempt, target: &Target, session: &mut Session, m
         }
         found
     };
-    let away = metadata.brokers.iter().filter(|it| !is_here(it)).map(|it| visit(attempt, it, cluster));
+    let away = metadata.brokers.iter().filter(|it| !is_here(it)).map(|it| visit(attempt, it, client, cluster));
     let (here, away) = join(here, stream::iter(away).buffered(AT_ONCE).collect::<Vec<_>>()).await;
     let (mut here, mut away) = (here.into_iter(), away.into_iter());
     metadata.brokers.iter().filter_map(|it| if is_here(&it) { here.next() } else { away.next() }).collect()
@@ -70,14 +77,14 @@ async fn identify_here(
 }
 
 /// Resolves, connects, asks for the cluster's id and the broker's.
-async fn visit(attempt: &Attempt, broker: &Broker, cluster: Option<&str>) -> Redirect {
+async fn visit(attempt: &Attempt, broker: &Broker, client: Client<'_>, cluster: Option<&str>) -> Redirect {
     let options = Options { round_trip: false, ..attempt.options };
     let mut there = Attempt::new(attempt.deadline, options);
     let started = Instant::now();
     if started >= attempt.deadline {
         return redirect(broker, Observation::unlooked(NO_TIME));
     }
-    let _ = try_broker(&mut there, broker, cluster).await;
+    let _ = try_broker(&mut there, broker, client, cluster).await;
     let timed_out = there.observation.failure.as_ref().is_some_and(|failure| {
         matches!(failure.kind, FailureKind::TimedOut | FailureKind::Silent | FailureKind::ResolverFailed)
     });
@@ -89,12 +96,17 @@ async fn visit(attempt: &Attempt, broker: &Broker, cluster: Option<&str>) -> Red
     redirect(broker, there.observation)
 }
 
-async fn try_broker(there: &mut Attempt, broker: &Broker, cluster: Option<&str>) -> Result<(), Stop> {
+async fn try_broker(
+    there: &mut Attempt,
+    broker: &Broker,
+    client: Client<'_>,
+    cluster: Option<&str>,
+) -> Result<(), Stop> {
     if let Some((phase, fault)) = unusable(broker) {
         return Err(there.fail(phase, fault));
     }
     let target = Target::new(Protocol::Kafka, broker.host.as_str(), broker.port);
-    let (mut session, metadata) = ask(there, &target).await?;
+    let (mut session, metadata) = ask(there, &target, client).await?;
     if let (Some(ours), Some(theirs)) = (cluster, metadata.cluster_id.as_deref())
         && ours != theirs
     {

@@ -1,17 +1,13 @@
 //! A connection over which a broker has said what it offers.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 use kafka_protocol::messages::ApiKey;
-use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::codec::{self, Apis, Metadata, Question};
-use super::link::{Link, ended, garbled};
+use super::link::{Link, garbled};
 use crate::observation::FailureKind;
 use crate::probe::{Fault, Stream};
-use crate::text;
 
 /// An open connection and the APIs that its peer offers.
 #[derive(Debug)]
@@ -55,38 +51,28 @@ impl Session {
     /// Asks who the brokers are.
     ///
     /// # Errors
-    /// As [`Link::ask`] has them; `AuthenticationRequired` where the listener wants SASL.
-    pub async fn metadata(
-        &mut self,
-        version: i16,
-        address: Option<SocketAddr>,
-        deadline: Instant,
-    ) -> Result<Metadata, Fault> {
-        let question = Question::metadata(version);
-        match self.link.ask(&question).await {
-            Ok(reply) => codec::metadata(&reply, version).ok_or_else(|| garbled(ApiKey::Metadata)),
-            Err(fault) if ended(fault.kind) => Err(self.why_ended(fault, address, deadline).await),
-            Err(fault) => Err(fault),
-        }
+    /// As [`Link::ask`] has them.
+    pub async fn metadata(&mut self, version: i16) -> Result<Metadata, Fault> {
+        let reply = self.link.ask(&Question::metadata(version)).await?;
+        codec::metadata(&reply, version).ok_or_else(|| garbled(ApiKey::Metadata))
     }
 
-    /// A listener that wants SASL answers `ApiVersions` and ends the connection on anything else. Over a second
-    /// connection the list of its SASL mechanisms proves it; a listener that wants none says so too.
-    async fn why_ended(&self, fault: Fault, address: Option<SocketAddr>, deadline: Instant) -> Fault {
-        let Some(version) = self.apis.version(ApiKey::SaslHandshake, 0..=1) else { return fault };
-        let asked = async {
-            let stream = TcpStream::connect(address?).await.ok()?;
-            let reply = Link::new(stream, deadline).ask(&Question::sasl_handshake(version)).await.ok()?;
-            codec::sasl_handshake(&reply)
-        };
-        match timeout_at(deadline, asked).await {
-            Ok(Some((error, mechanisms))) if error == UNSUPPORTED_SASL_MECHANISM => {
-                let offered = if mechanisms.is_empty() { "none offered".into() } else { text::list(&mechanisms) };
-                let words = format!("the listener wants SASL authentication ({offered})");
-                Fault::new(FailureKind::AuthenticationRequired, words)
-            }
-            _ => fault,
-        }
+    /// Names a SASL mechanism; the error code, and the mechanisms that the listener has.
+    ///
+    /// # Errors
+    /// As [`Link::ask`] has them.
+    pub async fn sasl_handshake(&mut self, version: i16, mechanism: &str) -> Result<(i16, Vec<String>), Fault> {
+        let reply = self.link.ask(&Question::sasl_handshake(version, mechanism)).await?;
+        codec::sasl_handshake(&reply).ok_or_else(|| garbled(ApiKey::SaslHandshake))
+    }
+
+    /// Says a message of a login; the error code, the broker's words for it, and its message.
+    ///
+    /// # Errors
+    /// As [`Link::ask`] has them.
+    pub async fn sasl_authenticate(&mut self, version: i16, message: &[u8]) -> Result<(i16, String, String), Fault> {
+        let reply = self.link.ask(&Question::sasl_authenticate(version, message)).await?;
+        codec::sasl_authenticate(&reply).ok_or_else(|| garbled(ApiKey::SaslAuthenticate))
     }
 
     /// Asks a broker for settings that it gives of itself only.
@@ -112,9 +98,6 @@ impl Session {
         Ok((error, reply.slice_ref(records)))
     }
 }
-
-/// The broker does not support the requested mechanism: it does SASL.
-const UNSUPPORTED_SASL_MECHANISM: i16 = 33;
 
 async fn api_versions(link: &mut Link, version: i16) -> Result<(i16, Apis), Fault> {
     let reply = link.ask(&Question::api_versions(version)).await?;

@@ -17,34 +17,47 @@ pub enum Cover {
     Host,
     /// It has no alternative names, and this common name fits the host.
     CommonName(String),
-    /// It is for these others, safe to print.
-    Others(Vec<String>),
+    /// It is for others.
+    Others,
     /// It cannot be read.
     Unreadable,
 }
 
-/// Whether a certificate is for a host.
-pub fn cover(certificate: &CertificateDer<'_>, host: &ServerName<'_>) -> Cover {
-    let Ok(certificate) = EndEntityCert::try_from(certificate) else { return Cover::Unreadable };
-    let names = match certificate.verify_is_valid_for_subject_name(host) {
-        Ok(()) => return Cover::Host,
-        Err(Error::CertNotValidForName(context)) => context.presented,
-        Err(_) => return Cover::Unreadable,
-    };
-    let mut names: Vec<String> = names.iter().filter_map(|name| alternative_name(name)).collect();
-    if names.is_empty() {
-        let common = common_name(certificate.subject());
-        if let Some(common) = common.as_deref().filter(|common| fits(common, &host.to_str())) {
-            return Cover::CommonName(common.to_owned());
+/// Whether a certificate is for a host, and the names that it has, safe to print.
+pub fn cover(certificate: &CertificateDer<'_>, host: &ServerName<'_>) -> (Cover, Vec<String>) {
+    let Ok(certificate) = EndEntityCert::try_from(certificate) else { return (Cover::Unreadable, Vec::new()) };
+    let mut names = alternative_names(&certificate);
+    let cover = match certificate.verify_is_valid_for_subject_name(host) {
+        Ok(()) => Cover::Host,
+        Err(Error::CertNotValidForName(_)) if names.is_empty() => {
+            let common = common_name(certificate.subject());
+            names.extend(common.clone());
+            match common.filter(|common| fits(common, &host.to_str())) {
+                Some(common) => Cover::CommonName(common),
+                None => Cover::Others,
+            }
         }
-        names.extend(common);
-    }
+        Err(Error::CertNotValidForName(_)) => Cover::Others,
+        Err(_) => Cover::Unreadable,
+    };
     let more = names.len().saturating_sub(MOST_NAMES);
     names.truncate(MOST_NAMES);
     if more > 0 {
         names.push(format!("{more} more"));
     }
-    Cover::Others(names)
+    (cover, names)
+}
+
+/// The hosts among the alternative names, which the library gives only with the error that none of them fits: nobody's
+/// name can be this one.
+fn alternative_names(certificate: &EndEntityCert<'_>) -> Vec<String> {
+    let Ok(nobody) = ServerName::try_from("crosscheck.invalid") else { return Vec::new() };
+    match certificate.verify_is_valid_for_subject_name(&nobody) {
+        Err(Error::CertNotValidForName(context)) => {
+            context.presented.iter().filter_map(|name| alternative_name(name)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// The library names what it found as `DnsName("kafka")` and `IpAddress(10.0.0.1)`; other kinds name no host.

@@ -19,6 +19,10 @@ use crate::probe::Options;
 const KEY: &[u8] = include_bytes!("fixtures/key.der");
 const NAMES: &[u8] = include_bytes!("fixtures/names.der");
 const COMMON_NAME: &[u8] = include_bytes!("fixtures/common-name.der");
+/// Over the same key, by the authority in `authority.pem`: one that holds, one until 2021, one from 2120 on.
+const SIGNED: &[u8] = include_bytes!("fixtures/signed.der");
+const EXPIRED: &[u8] = include_bytes!("fixtures/expired.der");
+const EARLY: &[u8] = include_bytes!("fixtures/early.der");
 const VERSION_1: &[u8] = include_bytes!("fixtures/version-1.der");
 
 const PLENTY: Duration = Duration::from_secs(20);
@@ -77,9 +81,14 @@ async fn says(words: &'static [u8]) -> SocketAddr {
 }
 
 async fn look(address: SocketAddr, host: &str, timeout: Duration) -> Observation {
+    look_as(address, host, timeout, &Security::default()).await
+}
+
+/// What is seen as a client with these settings sees it.
+async fn look_as(address: SocketAddr, host: &str, timeout: Duration, security: &Security) -> Observation {
     let mut attempt = Attempt::new(Instant::now() + timeout, Options::default());
     let stream = TcpStream::connect(address).await.unwrap();
-    let result = wrap(&mut attempt, stream, host, &Security::default()).await;
+    let result = wrap(&mut attempt, stream, host, security).await;
     let seen = attempt.observation;
     assert_eq!(result.is_err(), seen.failure.is_some() || seen.unlooked.is_some(), "{seen:?}");
     assert_eq!(seen.phases.len(), 1);
@@ -93,7 +102,9 @@ fn shown(seen: &Observation) -> String {
         (Some(failure), None) => format!("{:?}: {}", failure.kind, failure.detail),
         (None, Some(reason)) => format!("unlooked: {reason}"),
         (None, None) => {
-            ["agreed"].into_iter().chain(seen.notes.iter().map(String::as_str)).collect::<Vec<_>>().join("; ")
+            let unknown = |note: &&str| !note.ends_with("no setting that can be read says whom the client trusts");
+            let notes = seen.notes.iter().map(String::as_str).filter(unknown);
+            ["agreed"].into_iter().chain(notes).collect::<Vec<_>>().join("; ")
         }
         both => panic!("{both:?}"),
     }
@@ -183,4 +194,56 @@ async fn silence_ends_at_the_deadline_and_a_reset_is_told() {
         sleep(Duration::from_millis(50)).await;
     });
     assert_eq!(look(address, "kafka", PLENTY).await.failure.unwrap().kind, FailureKind::Reset);
+}
+
+#[tokio::test]
+async fn a_certificate_that_does_not_hold_is_refused_by_whom_verifies() {
+    let lenient = Security { verifies_chain: Some(false), ..Security::default() };
+    for (certificate, words) in [
+        (EXPIRED, "the certificate expired on 2021-01-01T00:00:00Z"),
+        (EARLY, "the certificate does not hold before 2120-01-01T00:00:00Z"),
+    ] {
+        let server = serve(acceptor(certificate, &[&TLS13], false)).await;
+        let seen = look(server, "crosscheck.test", PLENTY).await;
+        assert_eq!(shown(&seen), format!("CertificateExpired: {words}"));
+        let certificate = seen.certificate.unwrap();
+        assert_eq!(certificate.names, ["crosscheck.test"]);
+        assert_eq!(certificate.issuer.as_deref(), Some("Crosscheck Test Authority"));
+        assert!(!certificate.self_signed && certificate.trusted.is_none());
+        let seen = look_as(server, "crosscheck.test", PLENTY, &lenient).await;
+        assert_eq!(shown(&seen), format!("agreed; {words}; this client does not mind"));
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_of_nobody_known_is_refused_by_whom_knows_others() {
+    let server = serve(acceptor(SIGNED, &[&TLS13], false)).await;
+    let knows = |pem: &str| Security { authorities: Some(pem.into()), ..Security::default() };
+    let ours = knows(include_str!("fixtures/authority.pem"));
+    let other = knows(include_str!("fixtures/other-authority.pem"));
+    let seen = look_as(server, "crosscheck.test", PLENTY, &ours).await;
+    assert_eq!((shown(&seen).as_str(), seen.certificate.unwrap().trusted), ("agreed", Some(true)));
+    let seen = look_as(server, "crosscheck.test", PLENTY, &other).await;
+    let words = "CertificateUntrusted: the certificate is signed by Crosscheck Test Authority, and the client's \
+                 authorities have not signed that";
+    assert_eq!((shown(&seen).as_str(), seen.certificate.unwrap().trusted), (words, Some(false)));
+    // What it trusts beside those is not known.
+    let more = Security { more_authorities: true, ..other.clone() };
+    let seen = look_as(server, "crosscheck.test", PLENTY, &more).await;
+    assert_eq!((seen.failure, seen.certificate.unwrap().trusted), (None, None));
+    let careless = Security { verifies_chain: Some(false), verifies_name: Some(false), ..other };
+    let seen = look_as(server, "elsewhere.test", PLENTY, &careless).await;
+    assert_eq!((seen.failure, seen.notes.len()), (None, 2));
+}
+
+#[tokio::test]
+async fn whether_tls_is_spoken_is_told_by_a_handshake_alone() {
+    for (address, expected) in [
+        (serve(acceptor(EXPIRED, &[&TLS13], false)).await, true),
+        (serve(acceptor(NAMES, &[&TLS12], true)).await, true),
+        (says(b"HTTP/1.1 400 Bad Request\r\n\r\n").await, false),
+        (says(b"").await, false),
+    ] {
+        assert_eq!(is_spoken(TcpStream::connect(address).await.unwrap(), "kafka").await, expected);
+    }
 }

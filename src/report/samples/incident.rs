@@ -95,6 +95,7 @@ fn kafka(ip: &str, host: &str, port: u16, there: Observation) -> Observation {
         release: Some("4.0 or later".into()),
         controller: false,
         identified: None,
+        ..KafkaPeer::default()
     };
     let redirects: Vec<Redirect> = vec![broker(1, host, port, there)];
     let steps = [(PhaseName::Handshake, 900), (PhaseName::Request, 1_400)];

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Style;
 use super::paint::{Ink, columns, mark, pad, paint, safe, wrap};
-use super::words::{depth, reached, summary, words};
+use super::words::{certificate, depth, reached, summary, words};
 use crate::observation::{FailureKind, Observation, Peer, PhaseName, Redirect};
 use crate::report::{CheckResult, Verdict};
 use crate::text::{line, list, millis};
@@ -108,6 +108,7 @@ impl Teller<'_> {
                     PhaseName::Resolve if self.detail == Detail::Failure && host.parse::<IpAddr>().is_ok() => continue,
                     PhaseName::Resolve => self.resolved(host, observation),
                     PhaseName::Connect => observation.connected.map(|address| address.to_string()).unwrap_or_default(),
+                    PhaseName::Tls => observation.certificate.as_ref().map(certificate).unwrap_or_default(),
                     _ if answer == Some(index) => peer.take().unwrap_or_default(),
                     _ => String::new(),
                 };

@@ -1,9 +1,9 @@
 //! What was seen, in words.
 
 use super::paint::safe;
-use crate::observation::{Depth, Failure, FailureKind, Peer};
+use crate::observation::{Certificate, Depth, Failure, FailureKind, Peer};
 use crate::report::{CheckResult, Verdict};
-use crate::text::line;
+use crate::text::{line, list};
 
 /// What the peer said about itself, bounded.
 pub(super) fn summary(peer: &Peer) -> String {
@@ -81,4 +81,22 @@ pub(in crate::report) fn why(check: &CheckResult) -> Option<String> {
 pub(super) fn reached(check: &CheckResult) -> Option<&'static str> {
     let failed = check.verdict == Some(Verdict::Fail) && check.expect == "closed";
     failed.then_some("it must not be reachable, and it is")
+}
+
+/// A certificate in one line: for whom, by whom, until when.
+pub(super) fn certificate(shown: &Certificate) -> String {
+    let names = if shown.names.is_empty() { "nobody".into() } else { list(&shown.names) };
+    let mut parts = vec![format!("certificate for {names}")];
+    match &shown.issuer {
+        _ if shown.self_signed => parts.push("signed by itself".into()),
+        Some(issuer) => parts.push(format!("by {issuer}")),
+        None => {}
+    }
+    parts.extend(shown.not_after.as_deref().map(|until| format!("until {}", until.split('T').next().unwrap_or(until))));
+    match shown.trusted {
+        Some(true) => parts.push("trusted".into()),
+        Some(false) => parts.push("not trusted".into()),
+        None => {}
+    }
+    safe(&parts.join(", "))
 }

@@ -4,6 +4,7 @@ mod hostile;
 
 mod redirects;
 mod replies;
+mod secure;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
 use crate::observation::{Failure, FailureKind, KafkaPeer, Observation, Peer, PhaseName};
+use crate::plan::{Credentials, Security};
 use crate::probe::{Attempt, Options};
 use crate::target::{Protocol, Target};
 
@@ -44,6 +46,7 @@ const FETCH: i16 = 1;
 const METADATA: i16 = 3;
 const SASL_HANDSHAKE: i16 = 17;
 const API_VERSIONS: i16 = 18;
+const SASL_AUTHENTICATE: i16 = 36;
 const DESCRIBE_CONFIGS: i16 = 32;
 
 impl Broker {
@@ -132,9 +135,20 @@ fn frame(mut body: Vec<u8>) -> Vec<u8> {
 
 /// What the probe sees at an address.
 async fn look(address: SocketAddr, time: Duration) -> Observation {
+    look_as(address, time, &Security::default(), None).await
+}
+
+/// What the probe sees as a client with these settings sees it.
+async fn look_as(
+    address: SocketAddr,
+    time: Duration,
+    security: &Security,
+    credentials: Option<&Credentials>,
+) -> Observation {
     let mut attempt = Attempt::new(Instant::now() + time, Options::default());
     let target = Target::new(Protocol::Kafka, address.ip().to_string(), address.port());
-    let _ = super::look(&mut attempt, &target).await;
+    let client = super::Client { security, credentials };
+    let _ = super::look(&mut attempt, &target, client).await;
     attempt.observation
 }
 

@@ -79,7 +79,7 @@ fn every_version_that_we_speak_can_be_asked() {
         assert_eq!(Question::api_versions(version).key, ApiKey::ApiVersions);
         assert_eq!(Question::api_versions(version).frame(1)[7], u8::try_from(version).unwrap());
     }
-    assert!(Question::sasl_handshake(1).frame(1).ends_with(b"CROSSCHECK-NONE"));
+    assert!(Question::sasl_handshake(1, "CROSSCHECK-NONE").frame(1).ends_with(b"CROSSCHECK-NONE"));
     assert!(Question::fetch("t").frame(1).windows(5).any(|it| it == b"\0\x01t\0\0"));
 }
 

@@ -1,0 +1,172 @@
+//! How a client secures a connection, as its URL, its parameters and the variables of its container say.
+
+use super::address::Address;
+use super::variable::Environment;
+use crate::plan::{Security, Tls};
+
+/// The setting that names the file, in the client's container, with the authorities that it trusts.
+pub const AUTHORITIES: &str = "authorities";
+
+/// Variables by which libraries are given authorities; which of them a client's own library reads nobody can see.
+const AUTHORITY_FILES: &[&str] = &["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
+
+/// Parameters that name such a file.
+const AUTHORITY_PARAMETERS: &[&str] = &["sslrootcert", "ssl_ca_certs", "ssl_ca", "ssl-ca", "tlsCAFile"];
+
+/// Schemes that say that there is no TLS.
+const PLAIN: &[&str] = &["http", "ws", "redis", "valkey", "keydb"];
+
+/// What is known of how a client secures a connection, and the file with its authorities.
+#[must_use]
+pub fn find(address: &Address, environment: &Environment, tls: bool) -> (Security, Option<String>) {
+    let scheme = address.scheme.as_deref().unwrap_or_default();
+    let mut security = by_parameters(address, scheme);
+    if tls {
+        security.tls = Tls::Required;
+    } else if security.tls == Tls::Unsaid && PLAIN.contains(&scheme) {
+        security.tls = Tls::Off;
+    }
+    let named = AUTHORITY_PARAMETERS.iter().find_map(|name| file(address.parameter(name)?));
+    if named.is_some() || security.tls != Tls::Required {
+        return (security, named);
+    }
+    let (more, found) = of_container(environment);
+    security.more_authorities = more;
+    (security, found)
+}
+
+/// The authorities that the variables of a container name for whatever runs in it: whether others are trusted beside
+/// them, and the file.
+#[must_use]
+pub fn of_container(environment: &Environment) -> (bool, Option<String>) {
+    let found = AUTHORITY_FILES.iter().find_map(|name| file(environment.get(name)?));
+    (found.is_some(), found)
+}
+
+/// A path that can be read from a container: absolute, as it is.
+#[must_use]
+pub fn file(value: &str) -> Option<String> {
+    let path = value.strip_prefix("file://").or_else(|| value.strip_prefix("file:")).unwrap_or(value);
+    let plain = path.starts_with('/') && path.len() <= 255 && !path.contains(char::is_control) && !path.contains("..");
+    plain.then(|| path.to_owned())
+}
+
+/// What drivers' parameters say. Where one says that TLS is spoken and not what is verified, and its driver does not
+/// verify by itself, that is said too.
+fn by_parameters(address: &Address, scheme: &str) -> Security {
+    let parameter = |name: &str| address.parameter(name).map(str::to_ascii_lowercase);
+    let is = |name: &str, value: &str| parameter(name).as_deref() == Some(value);
+    let postgres = matches!(scheme.split('+').next(), Some("postgres" | "postgresql" | "pgsql" | "cockroachdb"));
+    let mode = ["sslmode", "ssl-mode"].iter().find_map(|name| parameter(name));
+    let (tls, chain, name) = match mode.as_deref() {
+        Some("disable" | "disabled") => (Tls::Off, None, None),
+        Some("allow" | "prefer" | "preferred") => (Tls::Preferred, Some(false), Some(false)),
+        // PostgreSQL's library verifies as soon as it is given authorities.
+        Some("require") if parameter("sslrootcert").is_some() => (Tls::Required, Some(true), Some(false)),
+        Some("require" | "required" | "trust") => (Tls::Required, Some(false), Some(false)),
+        Some("verify-ca" | "verify_ca") => (Tls::Required, Some(true), Some(false)),
+        Some("verify-full" | "verify_identity") => (Tls::Required, Some(true), Some(true)),
+        Some(_) => (Tls::Unsaid, None, None),
+        None if postgres && is("ssl", "true") => (Tls::Required, None, None),
+        None => by_switches(&is, &parameter),
+    };
+    let careless = is("ssl_cert_reqs", "none")
+        || is("ssl_cert_reqs", "cert_none")
+        || is("trustservercertificate", "true")
+        || is("tlsinsecure", "true")
+        || is("tlsallowinvalidcertificates", "true");
+    let (chain, name) = if careless { (Some(false), Some(false)) } else { (chain, name) };
+    Security { tls, verifies_chain: chain, verifies_name: name, ..Security::default() }
+}
+
+/// MySQL's older parameters for Java (`useSSL`), Go's `tls`, and those of others.
+fn by_switches(
+    is: &impl Fn(&str, &str) -> bool,
+    parameter: &impl Fn(&str) -> Option<String>,
+) -> (Tls, Option<bool>, Option<bool>) {
+    if is("usessl", "false") {
+        return (Tls::Off, None, None);
+    }
+    if is("usessl", "true") {
+        let verified = is("verifyservercertificate", "true");
+        let tls = if verified || is("requiressl", "true") { Tls::Required } else { Tls::Preferred };
+        return (tls, Some(verified), Some(false));
+    }
+    match parameter("tls").as_deref() {
+        Some("true") => (Tls::Required, Some(true), Some(true)),
+        Some("skip-verify") => (Tls::Required, Some(false), Some(false)),
+        Some("preferred") => (Tls::Preferred, Some(false), Some(false)),
+        Some("false") => (Tls::Off, None, None),
+        _ if is("ssl", "true") => (Tls::Required, None, None),
+        _ if is("ssl", "false") => (Tls::Off, None, None),
+        _ => (Tls::Unsaid, None, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::derive::address;
+
+    fn of(value: &str, variables: &[(&str, &str)]) -> String {
+        let variables: Vec<_> = variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let address = address::parse(value).remove(0);
+        let tls = address.scheme.as_deref().is_some_and(|scheme| matches!(scheme, "https" | "rediss"));
+        let (security, file) = find(&address, &Environment::new(&variables), tls);
+        let said = |value: Option<bool>| value.map_or("?", |value| if value { "yes" } else { "no" });
+        let mut out = format!("{:?} {} {}", security.tls, said(security.verifies_chain), said(security.verifies_name));
+        if let Some(file) = file {
+            out = format!("{out} {file}{}", if security.more_authorities { " and more" } else { "" });
+        }
+        out
+    }
+
+    #[test]
+    fn urls_and_parameters_say_it_in_many_ways() {
+        for (value, expected) in [
+            ("http://app:8080", "Off ? ?"),
+            ("https://app:8443", "Required ? ?"),
+            ("redis://redis", "Off ? ?"),
+            ("rediss://redis", "Required ? ?"),
+            ("rediss://redis?ssl_cert_reqs=none", "Required no no"),
+            ("rediss://redis?ssl_cert_reqs=required&ssl_ca_certs=/certs/ca.pem", "Required ? ? /certs/ca.pem"),
+            ("postgresql://u:p@db/x", "Unsaid ? ?"),
+            ("postgresql://u:p@db/x?sslmode=disable", "Off ? ?"),
+            ("postgresql://u:p@db/x?sslmode=prefer", "Preferred no no"),
+            ("postgresql://u:p@db/x?sslmode=require", "Required no no"),
+            ("postgresql://db/x?sslmode=require&sslrootcert=/ca.pem", "Required yes no /ca.pem"),
+            ("postgresql://db/x?sslmode=verify-full&sslrootcert=%2Fcerts%2Fca.pem", "Required yes yes /certs/ca.pem"),
+            ("jdbc:postgresql://db/x?sslmode=verify-ca", "Required yes no"),
+            ("jdbc:postgresql://db/x?ssl=true", "Required ? ?"),
+            ("jdbc:mysql://db/x", "Unsaid ? ?"),
+            ("jdbc:mysql://db/x?useSSL=false&allowPublicKeyRetrieval=true", "Off ? ?"),
+            ("jdbc:mysql://db/x?useSSL=true", "Preferred no no"),
+            ("jdbc:mysql://db/x?useSSL=true&requireSSL=true", "Required no no"),
+            ("jdbc:mysql://db/x?useSSL=true&verifyServerCertificate=true", "Required yes no"),
+            ("jdbc:mysql://db/x?sslMode=REQUIRED", "Required no no"),
+            ("jdbc:mysql://db/x?sslMode=VERIFY_CA", "Required yes no"),
+            ("jdbc:mysql://db/x?sslMode=VERIFY_IDENTITY", "Required yes yes"),
+            ("jdbc:mysql://db/x?sslMode=DISABLED&useSSL=true", "Off ? ?"),
+            ("jdbc:mariadb://db/x?sslMode=trust", "Required no no"),
+            ("u:p@tcp(db:3306)/x?tls=true", "Required yes yes"),
+            ("u:p@tcp(db:3306)/x?tls=skip-verify", "Required no no"),
+            ("u:p@tcp(db:3306)/x?tls=preferred", "Preferred no no"),
+            ("host=db port=5432 sslmode=require dbname=x", "Required no no"),
+        ] {
+            assert_eq!(of(value, &[]), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn files_of_authorities_are_named_by_variables_too() {
+        for (value, variables, expected) in [
+            ("https://app:8443", &[("SSL_CERT_FILE", "/certs/ca.pem")][..], "Required ? ? /certs/ca.pem and more"),
+            ("https://app:8443", &[("NODE_EXTRA_CA_CERTS", "/certs/ca.pem")], "Required ? ? /certs/ca.pem and more"),
+            ("https://app:8443", &[("NODE_EXTRA_CA_CERTS", "ca.pem")], "Required ? ?"),
+            ("https://app:8443", &[("NODE_EXTRA_CA_CERTS", "/certs/../ca.pem")], "Required ? ?"),
+            ("http://app:8080", &[("SSL_CERT_FILE", "/certs/ca.pem")], "Off ? ?"),
+        ] {
+            assert_eq!(of(value, variables), expected, "{value} {variables:?}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! TLS and SASL on one side, on both, and on the other.
+
+use std::net::IpAddr;
+
+use super::*;
+use crate::observation::Depth;
+use crate::plan::Tls;
+
+fn client(tls: Tls, mechanism: Option<&str>) -> Security {
+    Security {
+        tls,
+        mechanism: mechanism.map(str::to_owned),
+        confidants: vec![(IpAddr::from([127, 0, 0, 1]), None)],
+        ..Security::default()
+    }
+}
+
+fn login() -> Credentials {
+    Credentials { user: "app".into(), password: Some("s3cret".to_owned().into()) }
+}
+
+/// An answer to `SaslHandshake`.
+fn mechanisms(error: i16, names: &[&str]) -> Vec<u8> {
+    let mut body = vec![0; 8];
+    body.extend(error.to_be_bytes());
+    body.extend(i32::try_from(names.len()).unwrap().to_be_bytes());
+    for name in names {
+        body.extend(i16::try_from(name.len()).unwrap().to_be_bytes());
+        body.extend(name.as_bytes());
+    }
+    frame(body)
+}
+
+/// An answer to `SaslAuthenticate` of version 1.
+fn outcome(error: i16, words: &str, message: &[u8]) -> Vec<u8> {
+    let mut body = vec![0; 8];
+    body.extend(error.to_be_bytes());
+    body.extend(i16::try_from(words.len()).unwrap().to_be_bytes());
+    body.extend(words.as_bytes());
+    body.extend(i32::try_from(message.len()).unwrap().to_be_bytes());
+    body.extend(message);
+    body.extend([0; 8]); // session lifetime
+    frame(body)
+}
+
+/// What a client with SASL sees of a broker that gives these two answers, and is alone in its cluster.
+async fn seen(mechanism: &str, handshake: Vec<u8>, authenticate: Option<Vec<u8>>) -> Observation {
+    seen_as(&client(Tls::Off, Some(mechanism)), Some(&login()), handshake, authenticate).await
+}
+
+async fn seen_as(
+    security: &Security,
+    credentials: Option<&Credentials>,
+    handshake: Vec<u8>,
+    authenticate: Option<Vec<u8>>,
+) -> Observation {
+    let (listener, address) = listen().await;
+    let listed = metadata("c", &[(1, "127.0.0.1", i32::from(address.port()))]);
+    let mut broker = Broker::new().with(METADATA, 12, listed).with(SASL_HANDSHAKE, 1, handshake);
+    if let Some(reply) = authenticate {
+        broker = broker.with(SASL_AUTHENTICATE, 1, reply);
+    }
+    tokio::spawn(broker.serve(listener));
+    look_as(address, SECOND, security, credentials).await
+}
+
+#[tokio::test]
+async fn a_login_comes_before_metadata() {
+    let seen = seen("PLAIN", mechanisms(0, &["PLAIN"]), Some(outcome(0, "", b""))).await;
+    assert_eq!((failure(&seen), seen.unlooked.as_deref(), seen.depth), (None, None, Depth::LoggedIn));
+    let phases: Vec<_> = seen.phases.iter().map(|phase| phase.name).collect();
+    use PhaseName::{Connect, Handshake, Login, Request, Resolve};
+    assert_eq!(phases, [Resolve, Connect, Handshake, Login, Login, Request]);
+    assert_eq!(peer(&seen).mechanisms.as_deref(), Some(&["PLAIN".to_owned()][..]));
+}
+
+#[tokio::test]
+async fn a_refused_login_is_told_in_the_brokers_words() {
+    let words = "Authentication failed: Invalid username or password";
+    let seen = seen("PLAIN", mechanisms(0, &["PLAIN"]), Some(outcome(58, words, b""))).await;
+    assert_eq!(failure(&seen), Some((PhaseName::Login, FailureKind::AuthenticationFailed, words)));
+    assert_eq!(seen.depth, Depth::Answered);
+}
+
+#[tokio::test]
+async fn what_a_listener_has_is_compared_with_what_the_client_uses() {
+    let seen_none = seen("PLAIN", mechanisms(34, &[]), None).await;
+    let words = "the listener does no SASL";
+    assert_eq!(failure(&seen_none), Some((PhaseName::Login, FailureKind::AuthenticationUnsupported, words)));
+    assert_eq!(peer(&seen_none).mechanisms.as_deref(), Some(&[][..]));
+
+    let seen_other = seen("SCRAM-SHA-512", mechanisms(33, &["PLAIN", "SCRAM-SHA-256"]), None).await;
+    let words = "the listener has no SCRAM-SHA-512, but PLAIN and SCRAM-SHA-256";
+    assert_eq!(failure(&seen_other), Some((PhaseName::Login, FailureKind::AuthenticationUnsupported, words)));
+}
+
+#[tokio::test]
+async fn what_cannot_be_tried_is_no_failure() {
+    let plain = || mechanisms(0, &["PLAIN"]);
+    let sasl = client(Tls::Off, Some("PLAIN"));
+    let elsewhere = Security { confidants: vec![(IpAddr::from([10, 0, 0, 1]), None)], ..sasl.clone() };
+    let other_port = Security { confidants: vec![(IpAddr::from([127, 0, 0, 1]), Some(1))], ..sasl.clone() };
+    let login = login();
+    for (security, credentials, handshake, words) in [
+        (client(Tls::Off, Some("GSSAPI")), Some(&login), mechanisms(0, &["GSSAPI"]), "which crosscheck does not speak"),
+        (client(Tls::Off, Some("OAUTHBEARER")), None, mechanisms(0, &["OAUTHBEARER"]), "OAUTHBEARER, which crosscheck"),
+        (client(Tls::Off, Some("")), Some(&login), mechanisms(33, &["PLAIN"]), "nothing that can be read says how"),
+        (sasl, None, plain(), "no setting that can be read holds the client's password"),
+        (elsewhere, Some(&login), plain(), "only towards containers of this project"),
+        (other_port, Some(&login), plain(), "only towards containers of this project"),
+        (client(Tls::Unsaid, Some("PLAIN")), Some(&login), plain(), "nothing says whether the client uses TLS"),
+    ] {
+        // The broker would end the connection on a login.
+        let seen = seen_as(&security, credentials, handshake, None).await;
+        assert_eq!(failure(&seen), None, "{security:?}");
+        assert!(seen.unlooked.as_deref().unwrap().contains(words), "{:?}", seen.unlooked);
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_does_not_know_the_password_itself_is_not_believed() {
+    // It has no nonce of ours, so it cannot go on.
+    let first = outcome(0, "", b"r=elsewhere,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096");
+    let seen = seen("SCRAM-SHA-256", mechanisms(0, &["SCRAM-SHA-256"]), Some(first)).await;
+    let words = "its SCRAM is none: its nonce does not continue ours";
+    assert_eq!(failure(&seen), Some((PhaseName::Login, FailureKind::WrongProtocol, words)));
+}
+
+#[tokio::test]
+async fn tls_on_one_side_only_is_told_by_the_very_port() {
+    let address = Broker::new().start().await;
+    let seen = look_as(address, SECOND, &client(Tls::Required, None), None).await;
+    let words = "the listener speaks Kafka's protocol without TLS";
+    assert_eq!(failure(&seen), Some((PhaseName::Tls, FailureKind::TlsFailed, words)));
+    assert_eq!(peer(&seen).tls, Some(false));
+
+    let address = crate::probe::tls::tests::https(false).await;
+    let seen = look_as(address, SECOND, &client(Tls::Off, None), None).await;
+    assert_eq!(
+        failure(&seen).map(|(phase, kind, _)| (phase, kind)),
+        Some((PhaseName::Handshake, FailureKind::TlsExpected))
+    );
+}
