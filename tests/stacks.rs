@@ -51,6 +51,11 @@ fn healthy() {
 }
 
 #[test]
+fn kafka_security() {
+    hold(&case("stacks/kafka-security/expect.yaml"));
+}
+
+#[test]
 fn held_port() {
     hold(&case("stacks/held-port/expect.yaml"));
 }

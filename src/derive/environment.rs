@@ -337,7 +337,7 @@ fn settings(
     if let Some(absent) = no_credentials.filter(|_| has_logins && !http && protocol != Protocol::Kafka) {
         say("credentials", absent);
     }
-    if meaning.tls {
+    if meaning.tls && protocol != Protocol::Kafka {
         say("tls", "true");
     }
     if address.form == Form::Jdbc {

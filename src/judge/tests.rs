@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::*;
 use crate::derive::testing::{container, port, stack};
 use crate::observation::{KafkaPeer, MysqlPeer, Redirect};
-use crate::plan::{Origin, Published, Security, Vantage, build::Narrow, build::build};
+use crate::plan::{Origin, Published, Security, Tls, Vantage, build::Narrow, build::build};
 use crate::target::{Protocol, Target};
 
 /// The addresses that [`stack`] gives: app 2, web 3, db 4.
@@ -177,6 +177,41 @@ fn a_login_that_would_change_the_answer_is_not_tried_and_proves_nothing() {
     assert_eq!(ask("caching_sha2_password", &[plain, ("allowPublicKeyRetrieval", "true")]), Verdict::Pass);
     assert_eq!(ask("mysql_native_password", &[plain]), Verdict::Pass);
     assert_eq!(ask("caching_sha2_password", &[]), Verdict::Pass);
+}
+
+#[test]
+fn a_listener_that_wants_a_login_fails_only_who_surely_has_none() {
+    let stack = shop();
+    let app = from(&stack, "app");
+    let verdict = |from: &Vantage, tls: Tls, kind: Kind| {
+        let mut seen = check(from.clone(), Protocol::Kafka, "db", 9092, YES);
+        seen.check.security.tls = tls;
+        judged(stack.clone(), vec![failed(seen, kind)])[0]
+    };
+    assert_eq!(verdict(&app, Tls::Off, Kind::AuthenticationRequired), Verdict::Fail);
+    assert_eq!(verdict(&app, Tls::Unsaid, Kind::AuthenticationRequired), Verdict::Inconclusive);
+    assert_eq!(verdict(&Vantage::Host, Tls::Unsaid, Kind::AuthenticationRequired), Verdict::Pass);
+    assert_eq!(verdict(&Vantage::Host, Tls::Required, Kind::AuthenticationRequired), Verdict::Pass);
+    assert_eq!(verdict(&app, Tls::Off, Kind::TlsExpected), Verdict::Fail);
+    assert_eq!(verdict(&app, Tls::Unsaid, Kind::TlsExpected), Verdict::Inconclusive);
+    assert_eq!(verdict(&Vantage::Host, Tls::Unsaid, Kind::TlsExpected), Verdict::Inconclusive);
+    assert_eq!(verdict(&app, Tls::Required, Kind::TlsFailed), Verdict::Fail);
+}
+
+#[test]
+fn clients_that_connect_in_different_ways_are_planned_apart() {
+    let mut stack = shop();
+    let mut ids = |pairs: &[(&str, &str)]| {
+        let environment = pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        stack.containers.iter_mut().find(|c| c.service == "app").unwrap().environment = environment;
+        let connections = crate::derive::environment::derive(&stack);
+        build(&stack, connections, &Narrow::default()).into_iter().map(|check| check.id).collect::<Vec<_>>()
+    };
+    let both = [("A_KAFKA_BROKERS", "db:9092"), ("B_KAFKA_BROKERS", "db:9092")];
+    let plain = ("A_KAFKA_SECURITY_PROTOCOL", "PLAINTEXT");
+    assert_eq!(ids(&[both[0], both[1]]), ["app -> db:9092"]);
+    let apart = ids(&[both[0], both[1], plain, ("B_KAFKA_SECURITY_PROTOCOL", "SSL")]);
+    assert_eq!(apart, ["app -> db:9092", "app -> db:9092 by B_KAFKA_BROKERS"]);
 }
 
 #[test]

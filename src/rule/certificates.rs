@@ -24,7 +24,8 @@ fn not_trusted(facts: &Facts, failed: &Failed) -> Option<Cause> {
         seen(facts, failed, &[Kind::CertificateUntrusted], "shows a certificate that its client does not trust", help)?;
     let from = failed.seen.check.from.identity();
     // Another client may well trust it.
-    Some(Cause { subject: format!("{from} -> {}", cause.subject), ..cause })
+    let service = failed.client(facts).map(|client| client.service.clone()).or(cause.service);
+    Some(Cause { subject: format!("{from} -> {}", cause.subject), service, ..cause })
 }
 
 fn help(_: &Facts, failed: &Failed) -> String {

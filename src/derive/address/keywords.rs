@@ -75,6 +75,7 @@ pub(super) fn parse(value: &str) -> Option<Vec<Address>> {
         scheme: scheme.map(str::to_owned),
         database: field(DATABASE).and_then(database),
         credentials,
+        parameters: parameters::kept(fields.iter().copied()),
         head,
         place,
         tail: shown(&fields[at + 1..]),
@@ -94,7 +95,8 @@ fn go(user: &str, rest: &str, opening: &str) -> Option<Vec<Address>> {
     if let Some(name) = database(name) {
         tail.push_str(&name);
     }
-    if let Some((_, query)) = rest.split_once('?') {
+    let query = rest.split_once('?').map(|(_, query)| query);
+    if let Some(query) = query {
         tail.push_str(&parameters::shown(query.split('&'), '&').replacen('&', "?", 1));
     }
     let (name_of_user, password) = user.split_once(':').unwrap_or((user, ""));
@@ -102,6 +104,7 @@ fn go(user: &str, rest: &str, opening: &str) -> Option<Vec<Address>> {
         scheme: Some("mysql".into()),
         database: database(name),
         credentials: Some(Credentials { user: name_of_user.to_owned(), password: Some(password.to_owned().into()) }),
+        parameters: parameters::kept(query.unwrap_or_default().split('&')),
         head: format!("***{opening}"),
         tail,
         ..Address::new(Form::Keywords, host, port)

@@ -60,7 +60,7 @@ pub async fn login(
         return Err(unlooked(attempt, "the broker offers no SaslHandshake that crosscheck speaks"));
     };
     let asked = if name.is_empty() { NO_MECHANISM } else { name };
-    let (error, mechanisms) = attempt.step(PhaseName::Login, session.sasl_handshake(version, asked)).await?;
+    let (error, mechanisms) = attempt.step(PhaseName::Handshake, session.sasl_handshake(version, asked)).await?;
     if let Some(peer) = peer(attempt) {
         peer.mechanisms = Some(if error == ILLEGAL_STATE { Vec::new() } else { mechanisms.clone() });
     }
@@ -89,7 +89,7 @@ pub async fn login(
         return Err(unlooked(attempt, &format!("the listener has {name}, which crosscheck does not speak")));
     };
     let Some(credentials) = client.credentials.filter(|credentials| credentials.password.is_some()) else {
-        let words = format!("the listener has {name}, and no setting that can be read holds the client's password");
+        let words = format!("the listener has {name}, and no password of the client's is known that may be said there");
         return Err(unlooked(attempt, &words));
     };
     if !is_confidant(attempt, target, client) {

@@ -76,6 +76,10 @@ impl Broker {
     async fn converse(&self, mut stream: TcpStream) -> Option<()> {
         loop {
             let length = usize::try_from(stream.read_i32().await.ok()?).ok()?;
+            // A real one reads no more than 100 MiB, and takes the start of TLS for a length.
+            if length > 100 << 20 {
+                return None;
+            }
             let mut request = vec![0; length];
             stream.read_exact(&mut request).await.ok()?;
             let key = i16::from_be_bytes([request[0], request[1]]);

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::*;
 use crate::observation::Depth;
+use crate::observation::PhaseName::{Connect, Handshake, Login, Request, Resolve};
 use crate::plan::Tls;
 
 fn client(tls: Tls, mechanism: Option<&str>) -> Security {
@@ -69,8 +70,7 @@ async fn a_login_comes_before_metadata() {
     let seen = seen("PLAIN", mechanisms(0, &["PLAIN"]), Some(outcome(0, "", b""))).await;
     assert_eq!((failure(&seen), seen.unlooked.as_deref(), seen.depth), (None, None, Depth::LoggedIn));
     let phases: Vec<_> = seen.phases.iter().map(|phase| phase.name).collect();
-    use PhaseName::{Connect, Handshake, Login, Request, Resolve};
-    assert_eq!(phases, [Resolve, Connect, Handshake, Login, Login, Request]);
+    assert_eq!(phases, [Resolve, Connect, Handshake, Handshake, Login, Request]);
     assert_eq!(peer(&seen).mechanisms.as_deref(), Some(&["PLAIN".to_owned()][..]));
 }
 
@@ -105,7 +105,7 @@ async fn what_cannot_be_tried_is_no_failure() {
         (client(Tls::Off, Some("GSSAPI")), Some(&login), mechanisms(0, &["GSSAPI"]), "which crosscheck does not speak"),
         (client(Tls::Off, Some("OAUTHBEARER")), None, mechanisms(0, &["OAUTHBEARER"]), "OAUTHBEARER, which crosscheck"),
         (client(Tls::Off, Some("")), Some(&login), mechanisms(33, &["PLAIN"]), "nothing that can be read says how"),
-        (sasl, None, plain(), "no setting that can be read holds the client's password"),
+        (sasl, None, plain(), "no password of the client's is known"),
         (elsewhere, Some(&login), plain(), "only towards containers of this project"),
         (other_port, Some(&login), plain(), "only towards containers of this project"),
         (client(Tls::Unsaid, Some("PLAIN")), Some(&login), plain(), "nothing says whether the client uses TLS"),
