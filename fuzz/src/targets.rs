@@ -76,7 +76,7 @@ fn assert_safe(seen: &Observation) {
             texts.extend(peer.brokers.iter().map(|(_, host, _)| host.as_str()));
         }
         Some(Peer::Mysql(peer)) => {
-            texts.extend([&*peer.product, &*peer.version].into_iter().chain(peer.plugin.as_deref()))
+            texts.extend([&*peer.product, &*peer.version].into_iter().chain(peer.plugin.as_deref()));
         }
         Some(Peer::Redis(peer)) => {
             texts.push(&peer.product);

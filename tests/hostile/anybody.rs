@@ -117,6 +117,7 @@ async fn lengths_are_not_believed() {
         b"$-9223372036854775808\r\n",
         b"*2147483647\r\n",
         b"\0\x3f\xff\xff\r\n\r\n",
+        b"\x16\x03\x03\x40\0\x02\xff\xff\xff",
     ] {
         let announced = |_| vec![Say(start.to_vec()), Endless(vec![0; 64 << 10])];
         expect_of_all(
@@ -127,7 +128,7 @@ async fn lengths_are_not_believed() {
         )
         .await;
         let then_silent = |_| vec![Say(start.to_vec()), Hold];
-        let kinds = &[Kind::WrongProtocol, Kind::TlsFailed, Kind::Silent];
+        let kinds = &[Kind::WrongProtocol, Kind::TlsFailed, Kind::TlsExpected, Kind::Silent];
         expect_of_all(&format!("{start:?}, then nothing"), then_silent, kinds, &[]).await;
     }
 }
