@@ -43,18 +43,15 @@ fn one(item: &str) -> Option<Address> {
         return None;
     }
     // The number of a voter: nothing else may stand before `@`, or a user would be taken for one.
-    let authority = match authority.split_once('@') {
-        Some((id, rest)) if id.bytes().all(|byte| byte.is_ascii_digit()) => rest,
+    let (id, authority) = match authority.split_once('@') {
+        Some((id, rest)) if id.bytes().all(|byte| byte.is_ascii_digit()) => (format!("{id}@"), rest),
         Some(_) => return None,
-        None => authority,
+        None => (String::new(), authority),
     };
     let (host, port) = host_and_port(authority)?;
     let tail = if item.contains('/') { "/…".to_owned() } else { String::new() };
     match port {
-        Some(_) => {
-            let id = item.split_once('@').map(|(id, _)| format!("{id}@")).unwrap_or_default();
-            Some(Address { head: id, tail, ..Address::new(Form::HostPort, host, port) })
-        }
+        Some(_) => Some(Address { head: id, tail, ..Address::new(Form::HostPort, host, port) }),
         // `a/b` is a path or an image.
         None if item.contains('/') => None,
         None => Some(Address::new(Form::Host, host, None)),

@@ -192,6 +192,7 @@ fn nothing_secret_is_shown() {
         ("kafka:9092;kafka2:9092", "kafka:9092;kafka2:9092"),
         ("1@kafka:9093,2@kafka2:9093", "1@kafka:9093,2@kafka2:9093"),
         ("zk:2181,zk2:2181/kafka", "zk:2181,zk2:2181/…"),
+        ("zk:2181/RET@x", "zk:2181/…"),
         (
             "Server=tcp:sql,1433;Initial Catalog=x;User Id=sa;Password=p",
             "Server=tcp:sql,1433;Initial Catalog=x;User Id=***;Password=***",
