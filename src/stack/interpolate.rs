@@ -4,6 +4,10 @@
 /// How deep defaults may be nested in defaults; nobody writes three.
 const DEPTH: usize = 16;
 
+/// The longest text that may come of it, in bytes: Linux gives no process a longer variable. Values that each repeat the one
+/// before twice would otherwise fill any memory in thirty lines.
+const LONGEST: usize = 128 << 10;
+
 /// What `look` gives for a name is put in its place; a variable without a value is nothing.
 ///
 /// # Errors
@@ -21,6 +25,9 @@ fn expand(text: &str, look: &dyn Fn(&str) -> Option<String>, depth: usize) -> Re
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('$') {
+        if out.len() > LONGEST {
+            return Err(too_long());
+        }
         let (before, from) = rest.split_at(at);
         out.push_str(before);
         let after = &from[1..];
@@ -42,7 +49,11 @@ fn expand(text: &str, look: &dyn Fn(&str) -> Option<String>, depth: usize) -> Re
         }
     }
     out.push_str(rest);
-    Ok(out)
+    if out.len() > LONGEST && out.len() > text.len() { Err(too_long()) } else { Ok(out) }
+}
+
+fn too_long() -> String {
+    format!("it becomes longer than {} KiB", LONGEST >> 10)
 }
 
 /// What stands between the braces: a name, and perhaps what to do with it.
@@ -139,6 +150,8 @@ mod tests {
         ] {
             assert_eq!(run(text), Err(wanted.to_owned()), "{text}");
         }
+        let long = interpolate("$A$A", &|_| Some("x".repeat(LONGEST)));
+        assert_eq!(long, Err("it becomes longer than 128 KiB".to_owned()));
         let nested = "${N-".repeat(100) + &"}".repeat(100);
         assert!(run(&nested).is_err());
     }
