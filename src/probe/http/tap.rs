@@ -14,7 +14,9 @@ const MOST: usize = 256;
 const MOST_READ: usize = 768 << 10;
 /// How many bytes are read at a stretch: then others have their turn, the clock among them. What comes is worked through
 /// without a look at it otherwise.
-const STRETCH: usize = 32 << 10;
+const STRETCH: usize = 16 << 10;
+/// How many bytes are read at once.
+const PIECE: usize = 8 << 10;
 
 /// A stream that is listened in on.
 #[derive(Debug)]
@@ -64,15 +66,18 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
             let words = format!("more than {} KiB came without a whole answer", MOST_READ >> 10);
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, words)));
         }
-        if self.stretch > STRETCH {
+        if self.stretch >= STRETCH {
             self.stretch = 0;
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let before = buffer.filled().len();
-        let result = Pin::new(&mut self.inner).poll_read(context, buffer);
-        self.said.add(&buffer.filled()[before..]);
-        let count = buffer.filled().len() - before;
+        let mut piece = [0; PIECE];
+        let room = buffer.remaining().min(PIECE);
+        let mut piece = ReadBuf::new(&mut piece[..room]);
+        let result = Pin::new(&mut self.inner).poll_read(context, &mut piece);
+        self.said.add(piece.filled());
+        buffer.put_slice(piece.filled());
+        let count = piece.filled().len();
         self.read += count;
         self.stretch += count;
         result
