@@ -19,7 +19,7 @@ use peak_alloc::PeakAlloc;
 static MEMORY: PeakAlloc = PeakAlloc;
 
 /// One look at a time: memory is counted for the whole process.
-static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+pub static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// The time of a look that must wait to its end: short, for there are many.
 pub const TIME: Duration = Duration::from_millis(300);
@@ -28,7 +28,7 @@ pub const TIME: Duration = Duration::from_millis(300);
 pub const PLENTY: Duration = Duration::from_secs(2);
 
 /// What a look may take beyond its time on a busy machine, built without optimisation.
-const MARGIN: Duration = Duration::from_millis(700);
+const MARGIN: Duration = Duration::from_millis(1500);
 
 /// By how much memory may grow during a look, in bytes.
 const MOST_MEMORY: usize = 8 << 20;
@@ -137,4 +137,16 @@ pub fn rendered(report: &Report) -> Vec<String> {
         outputs.extend(report.checks.iter().map(|check| report::text::check_in_full(check, style)));
     }
     outputs
+}
+
+#[test]
+fn what_is_raw_is_seen() {
+    let holds = |text: &str| {
+        let json = serde_json::to_string(&[text]).unwrap();
+        std::panic::catch_unwind(|| hold_text("", &json)).is_ok()
+    };
+    for raw in ["\u{1b}[2J", "\u{7f}", "a\nb", "\u{9b}", "\u{202e}", "\u{200b}", PASSWORD] {
+        assert!(!holds(raw), "{raw:?}");
+    }
+    assert!(holds(r#"\u{1b}[2J \n \x1b "quoted" \"#));
 }
