@@ -32,6 +32,10 @@ pub(super) fn parse(value: &str) -> Option<Vec<Address>> {
     // A driver may be wrapped in others: `p6spy:mysql`, `aws-wrapper:postgresql`, `jtds:sqlserver`.
     let known = words.iter().find(|word| crate::catalog::catalog().of_scheme(word).is_some());
     let scheme = known.or_else(|| words.last())?;
+    // It is shown: what is no vendor's name may be anything.
+    if !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+.-_".contains(&byte)) {
+        return None;
+    }
     let mut found = if scheme == "sqlserver" { sqlserver(rest) } else { generic(scheme, rest) }?;
     let shown = |word: &&String| *word == scheme || MODES.contains(&word.as_str());
     let shown: Vec<&str> = words.iter().filter(shown).map(String::as_str).collect();
