@@ -160,14 +160,14 @@ async fn look(
     output.begin(&report, &facts)?;
 
     let interrupted = tokio::select! {
-        result = observe_and_survey(&ways, shared, &connection, &mut facts, &mut output) => { result?; false }
+        result = Box::pin(observe_and_survey(&ways, shared, &connection, &mut facts, &mut output)) => { result?; false }
         () = interrupt.wait() => true,
     };
     let swept = async {
         let _ = tokio::join!(ways.close(), kafka::finish(), sweeping);
     };
     // A second Ctrl-C does not wait: our containers end with their stdin.
-    let _ = interrupt.or(swept).await;
+    let _ = interrupt.or(Box::pin(swept)).await;
     let note = ways.note();
 
     judge::verdicts(&mut facts);
