@@ -78,7 +78,7 @@ impl Stack {
     fn left_in_containers(&self) -> String {
         let listed = self.compose(&["ps", "-aq"]).stdout;
         let diff = |id: &str| Command::new("docker").args(["diff", id]).output().unwrap().stdout;
-        let diffs = String::from_utf8_lossy(&listed).lines().map(|id| diff(id)).collect::<Vec<_>>().concat();
+        let diffs = String::from_utf8_lossy(&listed).lines().map(diff).collect::<Vec<_>>().concat();
         String::from_utf8_lossy(&diffs).lines().filter(|line| line.contains("crosscheck")).collect()
     }
 
