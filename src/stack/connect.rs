@@ -13,14 +13,17 @@ use futures_util::future::{BoxFuture, Shared};
 
 use super::endpoint::{self, Address, Endpoint};
 use super::error::StackError;
+use super::ssh;
 use super::surroundings::Surroundings;
-use super::transport::Connector;
+use super::transport::Transport;
 use crate::text;
 
 /// The oldest API that has all that is read: Docker Engine 20.10.
 const OLDEST: ClientVersion = ClientVersion { major_version: 1, minor_version: 41 };
 /// How long the engine's first answer may take, the connection included.
 const GREETING: Duration = Duration::from_secs(10);
+/// The same through `ssh`.
+const GREETING_BY_SSH: Duration = Duration::from_secs(20);
 
 /// An engine that answers.
 #[derive(Clone, Debug)]
@@ -29,8 +32,10 @@ pub struct Connection {
     pub docker: Docker,
     /// Its address, such as `unix:///var/run/docker.sock`, for messages.
     pub endpoint: String,
-    /// The host of a TCP endpoint that is not this machine's loopback.
+    /// The host of an endpoint over TCP or SSH that is not this machine's loopback.
     pub host: Option<String>,
+    /// Whether other ports of that host need not be reachable from here: `ssh` goes there through another machine.
+    pub(super) beyond: bool,
     /// Whether the endpoint is a socket in the file system.
     pub(super) is_socket: bool,
     /// What the engine said of itself.
@@ -53,23 +58,31 @@ pub async fn connect() -> Result<Connection, StackError> {
 
 pub(super) async fn connect_from(surroundings: &Surroundings) -> Result<Connection, StackError> {
     let endpoint = endpoint::find(surroundings)?;
-    let connector = Connector::to(&endpoint)?;
+    let transport = Transport::to(&endpoint)?;
     let failed = |error| explain(&endpoint, &error);
-    let docker = connector.docker(None).map_err(failed)?;
+    let docker = transport.docker(None).map_err(failed)?;
     let info = ask_for_info(&docker);
-    let version = match tokio::time::timeout(GREETING, docker.version()).await {
+    let greeting = if matches!(endpoint.address, Address::Ssh(_)) { GREETING_BY_SSH } else { GREETING };
+    let version = match tokio::time::timeout(greeting, docker.version()).await {
         Ok(version) => version.map_err(failed)?,
-        Err(_) => return Err(unreachable(&endpoint, format!("no answer in {} s", GREETING.as_secs()))),
+        Err(_) => return Err(unreachable(&endpoint, format!("no answer in {} s", greeting.as_secs()))),
     };
     let spoken = agree(&endpoint, &version)?;
-    let host = match &endpoint.address {
-        Address::Tcp(host, _) if !is_loopback(host) => Some(host.clone()),
-        _ => None,
+    let (host, beyond) = match &endpoint.address {
+        Address::Socket(_) => (None, false),
+        Address::Tcp(host, _) => (Some(host.clone()), false),
+        // An alias means something to `ssh` alone.
+        Address::Ssh(to) => match to.resolved().await {
+            Ok(resolved) => (Some(resolved.host), resolved.through_another),
+            Err(_) => (Some(to.host.clone()), true),
+        },
     };
+    let host = host.filter(|host| beyond || !is_loopback(host));
     Ok(Connection {
-        docker: connector.docker(Some(&spoken)).map_err(failed)?,
+        docker: transport.docker(Some(&spoken)).map_err(failed)?,
         endpoint: endpoint.to_string(),
         host,
+        beyond,
         is_socket: matches!(endpoint.address, Address::Socket(_)),
         version,
         info,
@@ -155,10 +168,14 @@ fn cause(endpoint: &Endpoint, error: &(dyn Error + 'static)) -> StackError {
     let mut next = Some(error);
     while let Some(current) = next {
         if let Some(error) = current.downcast_ref::<io::Error>() {
-            return match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                Some(error) => tls_error(endpoint, error),
-                None => io_failed(endpoint, error),
-            };
+            let inner = error.get_ref();
+            if let Some(error) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+                return tls_error(endpoint, error);
+            }
+            if let Some(failed) = inner.and_then(|inner| inner.downcast_ref::<ssh::Failed>()) {
+                return ssh_failed(endpoint, failed);
+            }
+            return io_failed(endpoint, error);
         }
         if let Some(error) = current.downcast_ref::<hyper::Error>() {
             if error.is_parse() {
@@ -171,6 +188,17 @@ fn cause(endpoint: &Endpoint, error: &(dyn Error + 'static)) -> StackError {
         next = current.source();
     }
     unreachable(endpoint, text::line(&error.to_string(), 200))
+}
+
+/// What lies at the bottom of a later request that failed, in one line.
+pub(super) fn bottom(error: &(dyn Error + 'static)) -> String {
+    let mut last = error;
+    while let Some(next) = last.source() {
+        last = next;
+    }
+    // A custom error hides in the one of the system that carries it.
+    let said = last.downcast_ref::<io::Error>().map_or_else(|| last.to_string(), text::io_error);
+    text::line(&said, 200)
 }
 
 fn io_failed(endpoint: &Endpoint, error: &io::Error) -> StackError {
@@ -186,6 +214,14 @@ fn io_failed(endpoint: &Endpoint, error: &io::Error) -> StackError {
         io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => closed(endpoint),
         _ => unreachable(endpoint, text::line(&text::io_error(error), 200)),
     }
+}
+
+fn ssh_failed(endpoint: &Endpoint, failed: &ssh::Failed) -> StackError {
+    let (reason, help) = match &endpoint.address {
+        Address::Ssh(destination) => failed.explain(destination),
+        _ => (failed.to_string(), "check the address".to_owned()),
+    };
+    StackError::Ssh { endpoint: endpoint.to_string(), origin: endpoint.origin.to_string(), reason, help }
 }
 
 /// The connection opened and ended. Over TLS that is how some peers refuse a client without the right certificate.
@@ -220,7 +256,8 @@ fn tls_error(endpoint: &Endpoint, error: &rustls::Error) -> StackError {
             "it does not speak TLS".to_owned(),
             "unset DOCKER_TLS and DOCKER_TLS_VERIFY, or use the port of its TLS listener, mostly 2376".to_owned(),
         ),
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => (
+        // An authority that was made anew under its old name signs otherwise than the one that is known.
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => (
             "its certificate is signed by an authority that is not known here".to_owned(),
             format!("put that authority's certificate into {}", folder.join("ca.pem").display()),
         ),

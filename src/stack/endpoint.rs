@@ -7,6 +7,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::error::StackError;
+use super::ssh::Destination;
 use super::surroundings::Surroundings;
 use crate::text;
 
@@ -31,6 +32,8 @@ pub enum Address {
     Socket(PathBuf),
     /// A name or address, without brackets, and a port.
     Tcp(String, u16),
+    /// Behind the user's `ssh`.
+    Ssh(Destination),
 }
 
 /// The certificates of a connection.
@@ -71,6 +74,12 @@ impl Display for Endpoint {
             Address::Socket(path) => write!(f, "unix://{}", text::line(&path.display().to_string(), 200)),
             Address::Tcp(host, port) if host.contains(':') => write!(f, "tcp://[{host}]:{port}"),
             Address::Tcp(host, port) => write!(f, "tcp://{host}:{port}"),
+            Address::Ssh(to) => {
+                let user = to.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
+                let host = if to.host.contains(':') { format!("[{}]", to.host) } else { to.host.clone() };
+                let port = to.port.map(|port| format!(":{port}")).unwrap_or_default();
+                write!(f, "ssh://{user}{host}{port}{}", to.socket.as_deref().unwrap_or_default())
+            }
         }
     }
 }
@@ -210,19 +219,11 @@ fn endpoint(value: &str, tls: Option<TlsFiles>, origin: Origin) -> Result<Endpoi
         }
         "tcp" | "http" | "https" => {}
         "ssh" => {
-            let login = rest.split('/').next().unwrap_or_default();
-            let (login, port) = match login.rsplit_once(':') {
-                Some((login, port)) if port.parse::<u16>().is_ok() => (login, format!(" -p {port}")),
-                _ => (login, String::new()),
-            };
-            let user = login.rsplit_once('@').map_or(login.to_owned(), |(user, host)| {
-                format!("{}@{host}", user.split(':').next().unwrap_or_default())
-            });
-            let login = text::line(&format!("{user}{port}"), 100);
-            return Err(StackError::Ssh { value: shown(), origin: origin.to_string(), login });
+            let destination = destination(rest).map_err(bad)?;
+            return Ok(Endpoint { address: Address::Ssh(destination), tls: None, origin });
         }
         "npipe" => return Err(bad("named pipes exist on Windows only")),
-        _ => return Err(bad("its scheme is none of unix, tcp, http, https")),
+        _ => return Err(bad("its scheme is none of unix, tcp, ssh, http, https")),
     }
     let authority = rest.strip_suffix('/').unwrap_or(rest);
     if authority.contains(['/', '?', '#']) {
@@ -244,6 +245,38 @@ fn endpoint(value: &str, tls: Option<TlsFiles>, origin: Origin) -> Result<Endpoi
     });
     let host = if host.is_empty() { "localhost" } else { host };
     Ok(Endpoint { address: Address::Tcp(host.to_owned(), port), tls, origin })
+}
+
+/// `[user@]host[:port][/path/to/docker.sock]`, as it follows `ssh://`.
+fn destination(rest: &str) -> Result<Destination, &'static str> {
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let (user, authority) = match authority.rsplit_once('@') {
+        Some((user, authority)) => (Some(user), authority),
+        None => (None, authority),
+    };
+    if user.is_some_and(|user| user.contains(':')) {
+        return Err("a password in it is not supported: `ssh` logs in with keys");
+    }
+    let (host, port) = host_and_port(authority)?;
+    if host.is_empty() {
+        return Err("the host is missing");
+    }
+    // `ssh` would take these for options.
+    if host.starts_with('-') || user.is_some_and(|user| user.is_empty() || user.starts_with('-')) {
+        return Err("no user and no host begins so");
+    }
+    if user.is_some_and(|user| {
+        user.contains(|c: char| c.is_whitespace() || c.is_control() || "\\\"'`$;&|<>()%".contains(c))
+    }) {
+        return Err("the user has a character that none can have");
+    }
+    // It goes through a shell on the other side.
+    let path = if path == "/" { "" } else { path };
+    if path.contains(|c: char| !c.is_ascii_alphanumeric() && !"/._-+@,=".contains(c)) {
+        return Err("the path of the socket has a character that is not supported");
+    }
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    Ok(Destination { user: user.map(str::to_owned), host: host.to_owned(), port, socket: some(path) })
 }
 
 fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), &'static str> {

@@ -39,6 +39,9 @@ fn addresses_as_people_write_them() {
         ("https://docker", "tcp://docker:443"),
         ("tcp://[::1]:2375", "tcp://[::1]:2375"),
         ("tcp://[::1]", "tcp://[::1]:2375"),
+        ("ssh://build.example", "ssh://build.example"),
+        ("ssh://me@build.example:2222/", "ssh://me@build.example:2222"),
+        ("ssh://me@[::1]:22/run/user/7/docker.sock", "ssh://me@[::1]:22/run/user/7/docker.sock"),
     ] {
         let endpoint = at(value).unwrap();
         assert_eq!(endpoint.to_string(), wanted, "{value}");
@@ -50,7 +53,7 @@ fn addresses_as_people_write_them() {
 #[test]
 fn addresses_that_are_none() {
     for (value, reason) in [
-        ("fd://", "its scheme is none of unix, tcp, http, https"),
+        ("fd://", "its scheme is none of unix, tcp, ssh, http, https"),
         ("npipe:////./pipe/docker_engine", "named pipes exist on Windows only"),
         ("tcp://docker:0", "the port is no number from 1 to 65535"),
         ("tcp://docker:x", "the port is no number from 1 to 65535"),
@@ -59,11 +62,15 @@ fn addresses_that_are_none() {
         ("tcp://[::1]2375", "the port must follow a colon"),
         ("tcp://docker:2375/engine", "a path after the port is not supported"),
         ("tcp://a b:1", "the host has a character that none can have"),
+        ("ssh://", "the host is missing"),
+        ("ssh://-oProxyCommand=x", "no user and no host begins so"),
+        ("ssh://build/x;reboot", "the path of the socket has a character that is not supported"),
+        ("ssh://build:0", "the port is no number from 1 to 65535"),
     ] {
         let error = at(value).unwrap_err().to_string();
         let wanted = format!(
-            "`{value}` (from DOCKER_HOST) is no address of an engine: {reason}; write unix:///path/to/docker.sock or \
-             tcp://host:port"
+            "`{value}` (from DOCKER_HOST) is no address of an engine: {reason}; write unix:///path/to/docker.sock, \
+             tcp://host:port or ssh://user@host"
         );
         assert_eq!(error, wanted);
     }
@@ -72,14 +79,31 @@ fn addresses_that_are_none() {
 }
 
 #[test]
-fn ssh_is_refused_with_a_way_around() {
+fn users_that_ssh_would_misread() {
+    for (value, reason) in [
+        ("ssh://me@/x", "the host is missing"),
+        ("ssh://-oProxyCommand=x@build", "no user and no host begins so"),
+        ("ssh://@build", "no user and no host begins so"),
+        ("ssh://a b@build", "the user has a character that none can have"),
+    ] {
+        let error = at(value).unwrap_err().to_string();
+        assert!(error.contains(&format!("is no address of an engine: {reason};")), "{error}");
+    }
+}
+
+#[test]
+fn ssh_has_no_passwords() {
     let error = at("ssh://me:hunter2@build.example:2222").unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "ssh://***@build.example:2222 (from DOCKER_HOST): engines behind ssh:// are not supported yet; forward the \
-         socket with `ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock me@build.example -p 2222` and set \
-         DOCKER_HOST=unix:///tmp/docker.sock, or run crosscheck on that machine"
-    );
+    assert!(error.contains("a password in it is not supported") && !error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn contexts_may_lead_through_ssh() {
+    let home = tempfile::tempdir().unwrap();
+    make_context(home.path(), "far", r#"{"Host":"ssh://me@far:2222"}"#);
+    let found = find(&surroundings(&[("DOCKER_CONTEXT", "far")], home.path())).unwrap();
+    let wanted = Destination { user: Some("me".into()), host: "far".into(), port: Some(2222), socket: None };
+    assert_eq!((found.address, found.tls), (Address::Ssh(wanted), None));
 }
 
 #[test]

@@ -79,7 +79,8 @@ pub enum StackError {
     },
     /// An address that is none.
     #[error(
-        "`{value}` ({origin}) is no address of an engine: {reason}; write unix:///path/to/docker.sock or tcp://host:port"
+        "`{value}` ({origin}) is no address of an engine: {reason}; write unix:///path/to/docker.sock, tcp://host:port \
+         or ssh://user@host"
     )]
     Address {
         /// The address.
@@ -89,19 +90,17 @@ pub enum StackError {
         /// What is wrong with it.
         reason: String,
     },
-    /// An engine behind SSH.
-    #[error(
-        "{value} ({origin}): engines behind ssh:// are not supported yet; forward the socket with \
-         `ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock {login}` and set DOCKER_HOST=unix:///tmp/docker.sock, \
-         or run crosscheck on that machine"
-    )]
+    /// `ssh` does not bring us to an engine.
+    #[error("SSH to the engine at {endpoint} ({origin}) failed: {reason}; {help}")]
     Ssh {
-        /// The address.
-        value: String,
-        /// What gave it.
+        /// Where the engine was looked for.
+        endpoint: String,
+        /// What said that it is there.
         origin: String,
-        /// What the `ssh` command takes.
-        login: String,
+        /// What happened.
+        reason: String,
+        /// What to do.
+        help: String,
     },
     /// Something answers that is no engine.
     #[error("{endpoint} ({origin}) answers, but not as a Docker engine: {reason}; check the address and the port")]

@@ -13,6 +13,7 @@ pub mod interpolate;
 pub mod project;
 mod published;
 pub mod read;
+mod ssh;
 pub mod surroundings;
 mod tls;
 mod transport;

@@ -22,6 +22,12 @@ pub async fn at(
     let here = |known: bool| (PublishedAt::Here, forwarding || about.rootless || !known);
     let unknown = |reason: String| (PublishedAt::Unknown(reason), true);
     if let Some(host) = &connection.host {
+        if connection.beyond {
+            let host = text::line(host, 80);
+            return unknown(format!(
+                "`ssh` goes to {host} through another machine, so its ports may not be reached from here"
+            ));
+        }
         return (PublishedAt::Host(host.clone()), true);
     }
     // A container that has the engine's socket has its own loopback all the same, unless it has the host's network.
@@ -117,6 +123,28 @@ mod tests {
             Some(ContainerSummaryHostConfig { network_mode: Some("host".to_owned()), ..Default::default() });
         assert!(is_on_host(&summary) && container_of(&mounts, &[summary]).is_some());
         assert!(!is_on_host(&ContainerSummary::default()));
+    }
+
+    #[tokio::test]
+    async fn an_engine_elsewhere_publishes_at_its_host() {
+        use crate::stack::endpoint::{Address, Endpoint, Origin};
+        let address = Address::Tcp("192.0.2.1".to_owned(), 2375);
+        let endpoint = Endpoint { address, tls: None, origin: Origin::Variable };
+        let mut connection = Connection {
+            docker: crate::stack::transport::Transport::to(&endpoint).unwrap().docker(None).unwrap(),
+            endpoint: endpoint.to_string(),
+            host: Some("build.example".to_owned()),
+            beyond: false,
+            is_socket: false,
+            version: bollard::models::SystemVersion::default(),
+        };
+        assert_eq!(at(&connection, "Debian", &[], &[]).await, PublishedAt::Host("build.example".to_owned()));
+        connection.beyond = true;
+        let PublishedAt::Unknown(reason) = at(&connection, "Debian", &[], &[]).await else { panic!("it is beyond") };
+        assert!(reason.contains("`ssh` goes to build.example through another machine"), "{reason}");
+        // On this machine's loopback may be a tunnel: without a process to look at nobody knows.
+        (connection.host, connection.beyond) = (None, false);
+        assert!(matches!(at(&connection, "Debian", &[], &[]).await, PublishedAt::Unknown(_)));
     }
 
     #[test]

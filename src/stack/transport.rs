@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bollard::{BollardRequest, ClientVersion, Docker};
-use hyper::Uri;
+use hyper::body::Incoming;
+use hyper::{Response, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -20,10 +21,13 @@ use tower_service::Service;
 
 use super::endpoint::{Address, Endpoint};
 use super::error::StackError;
+use super::ssh::{self, Tunnel};
 use super::tls;
 
 /// How long a connection may take to open, TLS included.
 const CONNECTING: Duration = Duration::from_secs(5);
+/// The same where `ssh` logs in first, one after another where many connections are wanted at once.
+const LOGGING_IN: Duration = ssh::LOGIN.saturating_mul(2);
 /// How long the engine may take to begin an answer. Importing an image is the slowest thing that it is asked for.
 const ANSWERING: u64 = 60;
 /// How long an unused connection is kept.
@@ -37,6 +41,7 @@ enum Way {
     Socket(PathBuf),
     Tcp(String, u16),
     Tls(String, u16, ServerName<'static>, TlsConnector),
+    Ssh(Tunnel),
 }
 
 impl Connector {
@@ -48,6 +53,7 @@ impl Connector {
     pub fn to(endpoint: &Endpoint) -> Result<Self, StackError> {
         let way = match (&endpoint.address, &endpoint.tls) {
             (Address::Socket(path), _) => Way::Socket(path.clone()),
+            (Address::Ssh(destination), _) => Way::Ssh(Tunnel::new(destination.clone())),
             (Address::Tcp(host, port), None) => Way::Tcp(host.clone(), *port),
             (Address::Tcp(host, port), Some(files)) => {
                 let name = ServerName::try_from(host.clone()).map_err(|_| StackError::Address {
@@ -61,33 +67,60 @@ impl Connector {
         };
         Ok(Self(Arc::new(way)))
     }
+}
 
-    /// The API over this way. With a version every request names it; without one the engine uses its newest.
+/// How requests are sent: what keeps the connections open, whatever type its requests have.
+type Sender = dyn Fn(BollardRequest) -> Sent + Send + Sync;
+type Sent = Pin<Box<dyn Future<Output = Result<Response<Incoming>, bollard::errors::Error>> + Send>>;
+
+/// An engine's API over one pool of connections.
+#[derive(Clone)]
+pub struct Transport {
+    host: String,
+    send: Arc<Sender>,
+}
+
+impl Transport {
+    /// The API of an endpoint; nothing is opened yet.
     ///
     /// # Errors
     ///
-    /// None that bollard documents.
-    pub fn docker(&self, version: Option<&ClientVersion>) -> Result<Docker, bollard::errors::Error> {
-        let host = match &*self.0 {
-            Way::Socket(_) => "http://localhost".to_owned(),
+    /// As of [`Connector::to`].
+    pub fn to(endpoint: &Endpoint) -> Result<Self, StackError> {
+        let connector = Connector::to(endpoint)?;
+        let host = match &*connector.0 {
+            Way::Socket(_) | Way::Ssh(_) => "http://localhost".to_owned(),
             Way::Tcp(host, port) | Way::Tls(host, port, ..) if host.contains(':') => format!("http://[{host}]:{port}"),
             Way::Tcp(host, port) | Way::Tls(host, port, ..) => format!("http://{host}:{port}"),
         };
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
-            .build(self.clone());
+            .build(connector);
+        let send = move |request: BollardRequest| {
+            let answer = client.request(request);
+            Box::pin(async move { answer.await.map_err(bollard::errors::Error::from) }) as Sent
+        };
+        Ok(Self { host, send: Arc::new(send) })
+    }
+
+    /// The API in a version, which every request names; without one the engine uses its newest.
+    ///
+    /// # Errors
+    ///
+    /// None that bollard documents.
+    pub fn docker(&self, version: Option<&ClientVersion>) -> Result<Docker, bollard::errors::Error> {
         // bollard 0.21 joins its `/v1.53` and a path in a way that loses the version, so it is put in here.
         let prefix = version.map(|version| format!("/v{version}"));
+        let send = Arc::clone(&self.send);
         let send = move |mut request: BollardRequest| {
             if let Some(uri) = prefix.as_deref().and_then(|prefix| versioned(request.uri(), prefix)) {
                 *request.uri_mut() = uri;
             }
-            let answer = client.request(request);
-            async move { answer.await.map_err(bollard::errors::Error::from) }
+            send(request)
         };
         let version = version.unwrap_or(bollard::API_DEFAULT_VERSION);
-        Docker::connect_with_custom_transport(send, Some(host), ANSWERING, version)
+        Docker::connect_with_custom_transport(send, Some(self.host.clone()), ANSWERING, version)
     }
 }
 
@@ -114,10 +147,11 @@ impl Service<Uri> for Connector {
     fn call(&mut self, _: Uri) -> Self::Future {
         let way = Arc::clone(&self.0);
         Box::pin(async move {
-            match tokio::time::timeout(CONNECTING, open(&way)).await {
+            let limit = if matches!(&*way, Way::Ssh(_)) { LOGGING_IN } else { CONNECTING };
+            match tokio::time::timeout(limit, open(&way)).await {
                 Ok(opened) => opened.map(TokioIo::new),
                 Err(_) => {
-                    Err(io::Error::new(io::ErrorKind::TimedOut, format!("no connection in {} s", CONNECTING.as_secs())))
+                    Err(io::Error::new(io::ErrorKind::TimedOut, format!("no connection in {} s", limit.as_secs())))
                 }
             }
         })
@@ -133,6 +167,7 @@ async fn open(way: &Way) -> io::Result<Stream> {
     Ok(Stream(match way {
         Way::Socket(path) => Box::new(UnixStream::connect(path).await?),
         Way::Tcp(host, port) => Box::new(tcp(host, *port).await?),
+        Way::Ssh(tunnel) => Box::new(tunnel.open().await?),
         Way::Tls(host, port, name, connector) => {
             Box::new(connector.connect(name.clone(), tcp(host, *port).await?).await?)
         }
