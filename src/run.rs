@@ -18,6 +18,7 @@ use crate::plan::{Check, OriginKind, Vantage};
 use crate::probe::kafka;
 use crate::report::{Report, build as assemble};
 use crate::rule::{Facts, Seen, Verdict};
+use crate::stack::error::StackError;
 use crate::stack::{Stack, connect, project, read};
 use crate::vantage::Ways;
 use crate::{authorities, catalog, evidence, explain, judge, record, text, vantage};
@@ -216,9 +217,13 @@ async fn observe_and_survey(
     judge::verdicts(facts);
     evidence::collect(ways, &connection.docker, facts, &sessions).await;
     if facts.checks.iter().any(|seen| seen.verdict == Verdict::Fail) {
-        // Nobody is accused for what happened while we looked. An engine that has gone away has changed everything.
-        let later = read::read(connection, &facts.stack.project).await.unwrap_or_default();
-        facts.changed = facts.stack.changed_until(&later);
+        // Nobody is accused for what happened while we looked.
+        match read::read(connection, &facts.stack.project).await {
+            Ok(later) => facts.changed = facts.stack.changed_until(&later),
+            // A project that is gone has changed as a whole.
+            Err(StackError::Vanished { .. }) => facts.changed = facts.stack.changed_until(&Stack::default()),
+            Err(error) => facts.gone = Some(error.to_string()),
+        }
     }
     Ok(())
 }

@@ -140,6 +140,9 @@ fn bad_status(check: &Check, observation: &Observation) -> Option<Failure> {
 
 /// A container that was started, stopped or removed while we looked: what was seen of it is of two states.
 fn came_and_went(facts: &Facts, seen: &Seen) -> Option<String> {
+    if let Some(reason) = &facts.gone {
+        return Some(format!("what ran may have changed while crosscheck looked: {reason}"));
+    }
     if facts.changed.is_empty() {
         return None;
     }

@@ -32,6 +32,9 @@ pub struct Facts {
     /// The containers, by id, whose state is another one after looking than it was before.
     #[serde(default)]
     pub changed: BTreeSet<String>,
+    /// Why the engine did not answer when it was asked again what runs; then nobody knows what changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone: Option<String>,
     /// Where the run is about a part of the stack alone: the services that were named.
     #[serde(default)]
     pub about: Option<BTreeSet<String>>,
