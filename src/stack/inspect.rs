@@ -23,7 +23,11 @@ pub fn container(inspected: ContainerInspectResponse) -> Container {
     let name = inspected.name.unwrap_or_default().trim_start_matches('/').to_owned();
     let config = inspected.config.unwrap_or_default();
     let host = inspected.host_config.unwrap_or_default();
-    let network = inspected.network_settings.unwrap_or_default();
+    let mut network = inspected.network_settings.unwrap_or_default();
+    if host.network_mode.as_deref().is_some_and(|mode| mode.starts_with("container:")) {
+        // Podman lists the other container's networks and ports here; Docker lists none.
+        (network.networks, network.ports) = (None, None);
+    }
     let state = inspected.state.unwrap_or_default();
     let labels = config.labels.unwrap_or_default();
     let label = |key: &str| labels.get(key).cloned().unwrap_or_default();

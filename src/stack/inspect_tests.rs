@@ -49,6 +49,23 @@ fn names_follow_the_engine_where_it_lists_them() {
 }
 
 #[test]
+fn who_joined_another_has_no_networks_and_ports_of_its_own() {
+    // As Podman 4.3 says it.
+    let joined = |mode: &str| {
+        read(json!({
+            "Id": ID,
+            "HostConfig": {"NetworkMode": mode, "PortBindings": {}},
+            "NetworkSettings": {"Ports": {"6379/tcp": [{"HostIp": "127.0.0.1", "HostPort": "6379"}]},
+                "Networks": {"shop_back": {"Aliases": ["cache"], "IPAddress": "172.21.0.2"}}},
+        }))
+    };
+    let other = joined(&format!("container:{ID}"));
+    assert!(other.attachments.is_empty() && other.ports.is_empty() && other.joins() == Some(ID));
+    let own = joined("shop_back");
+    assert_eq!((own.attachments.len(), own.ports.len()), (1, 1));
+}
+
+#[test]
 fn ports_are_tcp_and_by_address() {
     let published = |container_port, host_port, host: &str| PublishedPort {
         container_port,

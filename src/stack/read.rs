@@ -12,7 +12,7 @@ use bollard::models::{
 use bollard::query_parameters::{InspectContainerOptions, ListContainersOptions, ListNetworksOptions};
 use futures_util::{StreamExt, stream};
 
-use super::connect::Connection;
+use super::connect::{self, Connection};
 use super::error::StackError;
 use super::{Engine, Network, PublishedPort, Stack, Stranger, inspect, published};
 use crate::text;
@@ -25,6 +25,8 @@ const OPTION_MTU: &str = "com.docker.network.driver.mtu";
 
 /// How many requests are under way at once.
 const AT_ONCE: usize = 16;
+/// How often a list is asked for again that a container's end spoilt.
+const RETRIES: u32 = 5;
 /// How long a single request may take, answer included.
 const REQUEST: Duration = Duration::from_secs(20);
 
@@ -108,7 +110,20 @@ async fn containers_and_networks(
 /// Every container that the engine has, running or not.
 pub(super) async fn list(connection: &Connection) -> Result<Vec<ContainerSummary>, StackError> {
     let options = ListContainersOptions { all: true, ..ListContainersOptions::default() };
-    let list = connection.docker.list_containers(Some(options));
+    let list = async {
+        let mut tries = 0;
+        loop {
+            match connection.docker.list_containers(Some(options.clone())).await {
+                // Podman fails as a whole where a container, such as a sidecar of ours, goes while it lists them.
+                Err(Api::DockerResponseServerError { status_code: 404 | 500, message })
+                    if tries < RETRIES && message.contains("no such container") =>
+                {
+                    tries += 1;
+                }
+                other => return other,
+            }
+        }
+    };
     limited(connection, "list its containers", list).await
 }
 
@@ -285,9 +300,7 @@ async fn limited<T>(
             format!("{} (status {status_code})", text::line(&message, 200)),
             "see whether `docker ps` answers",
         )),
-        Ok(Err(error)) => {
-            Err(failed(text::line(&error.to_string(), 200), "see whether `docker ps` answers, and try again"))
-        }
+        Ok(Err(error)) => Err(failed(connect::bottom(&error), "see whether `docker ps` answers, and try again")),
     }
 }
 
