@@ -9,6 +9,7 @@ import argparse
 import os
 import platform
 import re
+import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -153,6 +154,8 @@ def main():
     arguments.add_argument("--only", nargs="+", choices=["seven", "20", "100", "holes"], help="only these scenarios")
     arguments.add_argument("--write", metavar="FILE", help="write the tables there too")
     given = arguments.parse_args()
+    # So that stacks are taken down then too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     tools = Tools(given.crosscheck, given.limit)
     rounds = 1 if given.smoke else given.rounds
     before = Load()
