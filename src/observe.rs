@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, mpsc::UnboundedSender};
 use crate::observation::Observation;
 use crate::plan::{Check, Expectation, Readiness, Security, Vantage};
 use crate::probe::{Options, Request};
-use crate::stack::Stack;
+use crate::stack::{Container, Stack};
 use crate::vantage::{Session, Ways};
 
 /// Connections at once in all, so that looking is never the fault.
@@ -123,7 +123,7 @@ fn confidants(stack: &Stack, check: &Check) -> Vec<(IpAddr, Option<u16>)> {
         return Vec::new();
     }
     let mut found = vec![(Ipv4Addr::LOCALHOST.into(), None), (Ipv6Addr::LOCALHOST.into(), None)];
-    found.extend(stack.containers.iter().flat_map(|it| it.addresses()).map(|address| (address, None)));
+    found.extend(stack.containers.iter().flat_map(Container::addresses).map(|address| (address, None)));
     let gateways = stack.containers.iter().flat_map(|it| &it.attachments).filter_map(|at| at.gateway);
     let gateways: BTreeSet<IpAddr> = gateways.collect();
     let published: BTreeSet<_> =

@@ -51,8 +51,8 @@ pub fn known_port(container: &Container, port: u16) -> Option<&'static Port> {
 /// What one of Kafka's listeners speaks to whoever has no client's settings; `None` where the broker's own settings do
 /// not name the port.
 fn kafka_listener(container: &Container, port: u16) -> Option<Protocol> {
-    match security_of(container, port)? {
-        Some(security) if !is_guarded(&security) => Some(Protocol::Kafka),
+    match listener(container, port)? {
+        Listener::Clients(security) if !is_guarded(&security) => Some(Protocol::Kafka),
         // With TLS or SASL nothing can be asked without a client's settings; a controller offers clients nothing.
         _ => Some(Protocol::Tcp),
     }
@@ -62,8 +62,16 @@ fn is_guarded(security: &str) -> bool {
     ["SSL", "SASL_SSL", "SASL_PLAINTEXT"].iter().any(|known| known.eq_ignore_ascii_case(security))
 }
 
-/// The security protocol of one of Kafka's listeners by the broker's own settings, `None` within for a controller's.
-fn security_of(container: &Container, port: u16) -> Option<Option<String>> {
+/// For whom one of Kafka's listeners is.
+enum Listener {
+    /// The controllers.
+    Controllers,
+    /// Clients, by this security protocol.
+    Clients(String),
+}
+
+/// One of Kafka's listeners by the broker's own settings.
+fn listener(container: &Container, port: u16) -> Option<Listener> {
     let setting = |names: &[&str]| names.iter().find_map(|name| container.variable(name)).unwrap_or_default();
     let mut listeners = LISTENERS.iter().filter_map(|name| container.variable(name)).flat_map(|value| value.split(','));
     let (name, _) = listeners.find_map(|listener| {
@@ -72,11 +80,11 @@ fn security_of(container: &Container, port: u16) -> Option<Option<String>> {
         own.then_some((name, address))
     })?;
     if setting(CONTROLLERS).split(',').any(|controller| controller.trim().eq_ignore_ascii_case(name)) {
-        return Some(None);
+        return Some(Listener::Controllers);
     }
     let mut map = setting(PROTOCOLS).split(',').filter_map(|entry| entry.trim().split_once(':'));
     let security = map.find(|(listener, _)| listener.eq_ignore_ascii_case(name)).map_or(name, |(_, protocol)| protocol);
-    Some(Some(security.trim().to_owned()))
+    Some(Listener::Clients(security.trim().to_owned()))
 }
 
 /// What a published port of a container speaks to whoever looks from the host: a client of nobody's, which verifies
@@ -86,7 +94,7 @@ pub fn published(container: &Container, port: u16) -> (Served, Security) {
     let mut served = served(container, port);
     let mut security = Security { verifies_chain: Some(false), verifies_name: Some(false), ..Security::default() };
     let is_kafka = technology(container).is_some_and(|technology| technology.protocol() == Protocol::Kafka);
-    if let Some(Some(name)) = is_kafka.then(|| security_of(container, port)).flatten()
+    if let Some(Listener::Clients(name)) = is_kafka.then(|| listener(container, port)).flatten()
         && is_guarded(&name)
     {
         served.protocol = Protocol::Kafka;

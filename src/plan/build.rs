@@ -71,20 +71,16 @@ fn other_login(known: &Check, connection: &Connection) -> bool {
     let said = |name: &str| {
         connection.settings.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     };
-    match (&known.credentials, &connection.credentials) {
-        (Some(one), Some(other)) => {
-            one != other
-                || known.security != connection.security
-                || LOGIN_SETTINGS.iter().any(|name| known.setting(name) != said(name))
-        }
-        // Of two Kafka clients that both say how they connect, neither proves the other.
-        _ => {
-            let protocols = (known.security.kafka_protocol(), connection.security.kafka_protocol());
-            known.target.protocol == Protocol::Kafka
-                && connection.origin.kind == OriginKind::Environment
-                && matches!(protocols, (Some(one), Some(other)) if one != other)
-        }
+    if let (Some(one), Some(other)) = (&known.credentials, &connection.credentials) {
+        return one != other
+            || known.security != connection.security
+            || LOGIN_SETTINGS.iter().any(|name| known.setting(name) != said(name));
     }
+    // Of two Kafka clients that both say how they connect, neither proves the other.
+    let protocols = (known.security.kafka_protocol(), connection.security.kafka_protocol());
+    known.target.protocol == Protocol::Kafka
+        && connection.origin.kind == OriginKind::Environment
+        && matches!(protocols, (Some(one), Some(other)) if one != other)
 }
 
 impl Narrow {

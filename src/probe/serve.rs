@@ -135,7 +135,7 @@ async fn read(mut stdin: BufReader<impl AsyncRead + Unpin>, replies: mpsc::Sende
             Ok(Order::Look { id, request }) => {
                 let replies = replies.clone();
                 looks.spawn_local(async move {
-                    let observation = Box::new(look(&request.into()).await);
+                    let observation = Box::new(look(&(*request).into()).await);
                     let _ = replies.send(Reply::Seen { id, observation }).await;
                 });
                 None
@@ -259,7 +259,7 @@ mod tests {
             security: crate::plan::Security::default(),
             options: Options { connect_only, ..Options::default() },
         };
-        serde_json::to_string(&Order::Look { id, request: WireRequest::from(&request) }).unwrap() + "\n"
+        serde_json::to_string(&Order::Look { id, request: Box::new(WireRequest::from(&request)) }).unwrap() + "\n"
     }
 
     #[tokio::test]

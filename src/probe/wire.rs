@@ -33,7 +33,7 @@ pub enum Order {
         /// Names the answer.
         id: u32,
         /// What to look at.
-        request: WireRequest,
+        request: Box<WireRequest>,
     },
     /// Say what this namespace looks like from inside.
     Survey {

@@ -27,7 +27,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     let broker = failed.server(facts);
     let server = broker.map_or_else(|| failed.host().to_owned(), |broker| broker.service.clone());
     let port = failed.server_port();
-    let known = broker.map(|broker| listeners(broker)).unwrap_or_default();
+    let known = broker.map(listeners).unwrap_or_default();
     let own = known.iter().find(|listener| listener.bound == port);
     let name = own.map(|listener| format!(" {}", listener.name)).unwrap_or_default();
     let sent = match failed.redirect {
@@ -143,10 +143,9 @@ fn help(facts: &Facts, failed: &Failed, peer: Option<&KafkaPeer>, known: &[Known
 fn wanted(failed: &Failed, sasl: bool) -> String {
     let tls = failed.seen.check.security.kafka_protocol().is_some_and(|protocol| protocol.ends_with("SSL"));
     match (failed.failure.kind, tls, sasl) {
-        (Kind::TlsFailed, _, true) => "SASL_PLAINTEXT",
+        (Kind::TlsFailed, _, true) | (Kind::AuthenticationRequired, false, _) => "SASL_PLAINTEXT",
         (Kind::TlsFailed, _, false) | (Kind::AuthenticationUnsupported, false, _) => "PLAINTEXT",
         (Kind::TlsExpected, _, true) | (Kind::AuthenticationRequired, true, _) => "SASL_SSL",
-        (Kind::AuthenticationRequired, false, _) => "SASL_PLAINTEXT",
         _ => "SSL",
     }
     .to_owned()

@@ -118,7 +118,7 @@ impl Remote {
     /// Has the probe look at a target.
     pub async fn look(&self, request: &Request) -> Observation {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let order = Order::Look { id, request: request.into() };
+        let order = Order::Look { id, request: Box::new(request.into()) };
         match self.ask(id, &order, request.timeout.saturating_add(PATIENCE)).await {
             Ok(Reply::Seen { observation, .. }) => *observation,
             Ok(_) => Observation::unlooked("the probe does not know this kind of check"),

@@ -30,6 +30,7 @@ pub struct Client<'a> {
 
 impl Client<'_> {
     /// Whether it speaks TLS.
+    #[must_use]
     pub fn speaks_tls(&self) -> bool {
         self.security.tls == Tls::Required
     }
