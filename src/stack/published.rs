@@ -104,6 +104,7 @@ fn is_on_host(container: &ContainerSummary) -> bool {
 #[cfg(test)]
 mod tests {
     use bollard::models::ContainerSummaryHostConfig;
+    use futures_util::FutureExt;
 
     use super::*;
 
@@ -137,14 +138,17 @@ mod tests {
             beyond: false,
             is_socket: false,
             version: bollard::models::SystemVersion::default(),
+            info: async { None }.boxed().shared(),
         };
-        assert_eq!(at(&connection, "Debian", &[], &[]).await, PublishedAt::Host("build.example".to_owned()));
+        let about = read::About { os: "Debian".to_owned(), rootless: false };
+        let (place, apart) = at(&connection, &about, &[], &[]).await;
+        assert_eq!((place, apart), (PublishedAt::Host("build.example".to_owned()), true));
         connection.beyond = true;
-        let PublishedAt::Unknown(reason) = at(&connection, "Debian", &[], &[]).await else { panic!("it is beyond") };
+        let (PublishedAt::Unknown(reason), _) = at(&connection, &about, &[], &[]).await else { panic!("it is beyond") };
         assert!(reason.contains("`ssh` goes to build.example through another machine"), "{reason}");
         // On this machine's loopback may be a tunnel: without a process to look at nobody knows.
         (connection.host, connection.beyond) = (None, false);
-        assert!(matches!(at(&connection, "Debian", &[], &[]).await, PublishedAt::Unknown(_)));
+        assert!(matches!(at(&connection, &about, &[], &[]).await, (PublishedAt::Unknown(_), _)));
     }
 
     #[test]

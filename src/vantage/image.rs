@@ -86,7 +86,7 @@ async fn made(docker: &Docker, executable: &Path, architecture: String) -> Resul
     let options = CreateImageOptionsBuilder::new()
         .from_src("-")
         // The tag with the name: Podman's API does not read the other parameter.
-        .repo(&name)
+        .repo(&image.name)
         .changes(vec![format!("LABEL {LABEL}=probe"), "ENV LD_LIBRARY_PATH=/lib".into()])
         .build();
     let imported = docker.create_image(Some(options), Some(body_full(archive.into())), None);
