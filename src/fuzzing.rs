@@ -66,7 +66,7 @@ pub async fn converse(request: &Request, said: &[u8]) -> Observation {
 /// Reads a broker's answer, without its header, to the API with this key in this version; what was understood of it, in text.
 #[must_use]
 pub fn kafka_answer(key: i16, version: i16, reply: &[u8]) -> Option<String> {
-    use kafka::codec;
+    use kafka::{codec, coordinator, describe};
     Some(match key {
         1 => codec::fetch(reply).map(|(error, records)| format!("{error} {}", records.len()))?,
         3 if codec::METADATA_VERSIONS.contains(&version) => codec::metadata(reply, version).map(|it| {
@@ -76,9 +76,11 @@ pub fn kafka_answer(key: i16, version: i16, reply: &[u8]) -> Option<String> {
         })?,
         17 => format!("{:?}", codec::sasl_handshake(reply)?),
         18 => format!("{:?}", codec::api_versions(reply, version)?),
-        32 if codec::DESCRIBE_CONFIGS_VERSIONS.contains(&version) => {
-            format!("{:?}", codec::describe_broker(reply, version)?)
+        10 if coordinator::VERSIONS.contains(&version) => format!("{:?}", coordinator::answer(reply, version)?),
+        32 if describe::VERSIONS.contains(&version) => {
+            format!("{:?}", describe::answer(reply, version, &["orders".to_owned()])?)
         }
+        36 => format!("{:?}", codec::sasl_authenticate(reply)?),
         _ => return None,
     })
 }
@@ -150,6 +152,7 @@ pub fn request(protocol: Protocol, credentials: Option<Credentials>) -> Request 
         timeout: Duration::from_secs(1),
         credentials,
         security: crate::plan::Security::default(),
+        needed: crate::plan::Needed::default(),
         options: Options::default(),
     }
 }

@@ -1,5 +1,6 @@
 //! What a probe saw. Facts only: nothing here says whether they are good or bad.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -272,6 +273,26 @@ pub struct KafkaPeer {
     pub mechanisms: Option<Vec<String>>,
     /// Whether the broker confirmed its own id (DescribeConfigs); `None` where it was not asked or did not permit it.
     pub identified: Option<bool>,
+    /// Settings of the broker that decide what clients can do, as far as it gives them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
+    /// Whether the broker knows these topics: those that the client needs, and the one that consumer groups need. What it
+    /// does not tell is not here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub topics: BTreeMap<String, bool>,
+    /// Who coordinates the client's consumer group, where it has one and asking changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coordinator: Option<Coordinator>,
+}
+
+/// Who coordinates a consumer group.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Coordinator {
+    /// The group's id.
+    pub group: String,
+    /// The broker's id; `None` where no broker is available for it.
+    pub broker: Option<i32>,
 }
 
 /// What a MySQL or MariaDB server said.

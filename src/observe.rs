@@ -112,6 +112,7 @@ fn request(stack: &Stack, check: &Check, how: How) -> Request {
         timeout,
         credentials: check.credentials.clone(),
         security: Security { confidants: confidants(stack, check), ..check.security.clone() },
+        needed: check.needed(),
         options,
     }
 }

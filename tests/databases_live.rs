@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crosscheck::observation::{Depth, FailureKind, Observation, Peer};
-use crosscheck::plan::{Credentials, Security};
+use crosscheck::plan::{Credentials, Needed, Security};
 use crosscheck::probe::{self, Options, Request};
 use crosscheck::target::{Protocol, Target};
 use tokio::io::AsyncReadExt;
@@ -44,7 +44,15 @@ impl Server {
         target.path = path.map(Into::into);
         let credentials = account.map(|(user, word)| Credentials { user: user.into(), password: Some(word.into()) });
         let (timeout, options) = (Duration::from_secs(5), Options::default());
-        probe::look(&Request { target, timeout, credentials, security: Security::default(), options }).await
+        probe::look(&Request {
+            target,
+            timeout,
+            credentials,
+            security: Security::default(),
+            needed: Needed::default(),
+            options,
+        })
+        .await
     }
 
     /// What the server says of itself, once it lets the account in.

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crosscheck::observation::{Depth, Observation, Peer};
-use crosscheck::plan::Security;
+use crosscheck::plan::{Needed, Security};
 use crosscheck::probe::{Options, Request, look};
 use crosscheck::target::{Protocol, Target};
 
@@ -51,6 +51,7 @@ impl Broker {
             timeout: Duration::from_secs(15),
             credentials: None,
             security: Security::default(),
+            needed: Needed::default(),
             options,
         })
         .await

@@ -56,6 +56,16 @@ fn kafka_security() {
 }
 
 #[test]
+fn kafka_crashes() {
+    hold(&case("stacks/kafka-crashes/expect.yaml"));
+}
+
+#[test]
+fn kafka_cluster() {
+    hold(&case("stacks/kafka-cluster/expect.yaml"));
+}
+
+#[test]
 fn held_port() {
     hold(&case("stacks/held-port/expect.yaml"));
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bollard::Docker;
 use crosscheck::observation::{Depth, FailureKind, Observation};
-use crosscheck::plan::{Security, Vantage};
+use crosscheck::plan::{Needed, Security, Vantage};
 use crosscheck::probe::{Options, Request};
 use crosscheck::stack::Stack;
 use crosscheck::target::{Protocol, Target};
@@ -24,6 +24,7 @@ fn request(host: &str, port: u16) -> Request {
         timeout: Duration::from_secs(3),
         credentials: None,
         security: Security::default(),
+        needed: Needed::default(),
         options: Options { connect_only: true, ..Options::default() },
     }
 }

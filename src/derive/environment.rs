@@ -4,9 +4,12 @@
 //! Then its value must be an address as a whole ([`super::address`]), its host must be somebody whom the stack means
 //! ([`super::hosts`]), and its port must be known. Whatever fails one of these yields nothing.
 
+use std::collections::BTreeSet;
+
 use super::address::{self, Address, Form};
 use super::credentials;
 use super::hosts::{self, Place};
+use super::kafka_names;
 use super::loopback::Asked;
 use super::served::{known_port, served, technology};
 use super::variable::{Environment, Variable};
@@ -78,7 +81,19 @@ fn of_container(stack: &Stack, container: &Container) -> Vec<Connection> {
         let asked = Asked { stack, container, environment: &environment, variable: &variable, known };
         found.extend(addresses.iter().filter_map(|address| connection(&asked, address, &origin)));
     }
+    name_topics(&mut found, container, &environment);
     found
+}
+
+/// Adds to a client's connections to brokers what else its variables name.
+fn name_topics(found: &mut [Connection], container: &Container, environment: &Environment) {
+    let to_brokers = |connection: &&mut Connection| connection.target.protocol == Protocol::Kafka;
+    let variables: BTreeSet<_> =
+        found.iter_mut().filter(to_brokers).map(|connection| connection.origin.name.clone()).collect();
+    let named = kafka_names::settings(container, environment, variables.len());
+    for connection in found.iter_mut().filter(to_brokers) {
+        connection.settings.extend(named.iter().cloned());
+    }
 }
 
 /// Whether a variable is no address, or a setting of the server that runs in this container.

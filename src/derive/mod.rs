@@ -9,6 +9,7 @@ pub mod declared;
 pub mod environment;
 pub mod hosts;
 mod kafka_client;
+mod kafka_names;
 mod loopback;
 pub mod published;
 pub mod security;
@@ -37,8 +38,8 @@ pub struct Connection {
     pub expect: Expectation,
     /// What the client's settings say of how it connects, by name:
     /// `credentials` (`none` or `file`), `driver`, `tls`, MySQL's JDBC parameters verbatim, `authorities` (the file in the
-    /// client's container with those that it trusts), and the variables that say what a Kafka client speaks:
-    /// `security-variable`, `mechanism-variable`.
+    /// client's container with those that it trusts), and of a Kafka client `topics` (with commas between), `group`, and the
+    /// variables that say what it speaks: `security-variable`, `mechanism-variable`.
     pub settings: Vec<(String, String)>,
     /// How the client secures its connections, as far as its settings say.
     pub security: Security,

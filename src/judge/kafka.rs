@@ -2,7 +2,11 @@
 
 use crate::derive::served::technology;
 use crate::observation::{Failure, FailureKind as Kind, Peer, PhaseName};
-use crate::rule::{Seen, Verdict, kafka_listeners};
+use crate::plan::Expectation;
+use crate::rule::kafka_coordinator_unreachable::no_coordinator;
+use crate::rule::kafka_replication_exceeds_brokers::NEVER_MADE;
+use crate::rule::kafka_topic_missing::no_topics;
+use crate::rule::{Seen, Verdict, kafka_brokers, kafka_listeners};
 use crate::stack::{Container, Stack};
 use crate::target::{Protocol, is_loopback};
 
@@ -75,4 +79,26 @@ pub fn other_audience(stack: &Stack, checks: &[Seen], index: usize) -> Option<St
             works.check.target.address()
         )
     })
+}
+
+/// What a client needs of a cluster that it reaches, and does not get: a topic, or a coordinator for its consumer group.
+/// Only what its settings name is asked for.
+pub fn lacks(stack: &Stack, checks: &[Seen], index: usize) -> Option<Failure> {
+    let seen = &checks[index];
+    let observation = seen.observation.as_ref()?;
+    let told = kafka_brokers::peer(observation)?;
+    if seen.verdict != Verdict::Pass || seen.check.expect != Expectation::Answers {
+        return None;
+    }
+    let needed = seen.check.needed();
+    let missing = kafka_brokers::missing_topics(&needed.topics, observation);
+    let detail = if !missing.is_empty() {
+        no_topics(&missing)
+    } else if needed.group.is_some() && kafka_brokers::too_many_copies(stack, checks, seen).is_some() {
+        NEVER_MADE.to_owned()
+    } else {
+        let coordinator = told.coordinator.as_ref().filter(|coordinator| coordinator.broker.is_none())?;
+        no_coordinator(&coordinator.group)
+    };
+    Some(Failure { phase: PhaseName::Request, kind: Kind::ServerRefuses, detail })
 }

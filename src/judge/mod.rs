@@ -3,6 +3,7 @@
 //!
 //! What holds for every protocol is here; what one technology alone needs is in a file of its own.
 
+mod client_log;
 mod credentials;
 mod kafka;
 mod mysql;
@@ -46,6 +47,8 @@ pub fn verdicts(facts: &mut Facts) {
         } else if let Some(reason) = kafka::other_audience(&facts.stack, &checks, index) {
             (checks[index].verdict, checks[index].reason, checks[index].failure) =
                 (Verdict::Skipped, Some(reason), None);
+        } else if let Some(failure) = kafka::lacks(&facts.stack, &checks, index) {
+            (checks[index].verdict, checks[index].failure) = (Verdict::Fail, Some(failure));
         }
     }
     facts.checks = checks;
@@ -164,7 +167,9 @@ pub fn findings(facts: &Facts) -> Vec<Judged> {
     let mut found: BTreeMap<(usize, String), Judged> = BTreeMap::new();
     for seen in facts.checks.iter().filter(|seen| seen.verdict == Verdict::Fail) {
         for failed in failures(seen) {
-            if let Some((order, cause)) = explain(facts, &failed) {
+            if let Some((order, mut cause)) = explain(facts, &failed) {
+                let known = found.get(&(order, cause.subject.clone()));
+                quote_client(facts, &failed, &mut cause, known);
                 add(&mut found, order, cause, Some(&seen.check.id));
             }
         }
@@ -177,6 +182,14 @@ pub fn findings(facts: &Facts) -> Vec<Judged> {
         }
     }
     found.into_values().collect()
+}
+
+/// Adds what the client itself says of a failure, for the first few clients of a cause.
+fn quote_client(facts: &Facts, failed: &Failed, cause: &mut Cause, known: Option<&Judged>) {
+    let quoted = known.map_or(0, |known| known.cause.evidence.iter().filter(|line| client_log::is_quote(line)).count());
+    if quoted < client_log::MOST {
+        cause.evidence.extend(client_log::line(facts, failed));
+    }
 }
 
 /// Whether a cause is about a service that the run is about.

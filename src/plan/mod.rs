@@ -187,6 +187,16 @@ impl Security {
     }
 }
 
+/// What a client of Kafka needs of the cluster beside an answer, as far as its settings surely name it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Needed {
+    /// The topics that it reads or writes.
+    pub topics: Vec<String>,
+    /// The consumer group that it is a member of.
+    pub group: Option<String>,
+}
+
 /// Whether a client speaks TLS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -275,6 +285,13 @@ impl Check {
         let says = |name: &str, value: &str| self.setting(name).is_some_and(|said| said.eq_ignore_ascii_case(value));
         let plain = says("useSSL", "false") || says("sslMode", "DISABLED");
         self.target.protocol == Protocol::Mysql && plain && !says("allowPublicKeyRetrieval", "true")
+    }
+
+    /// What the client needs of a Kafka cluster, from its settings `topics` and `group`.
+    #[must_use]
+    pub fn needed(&self) -> Needed {
+        let topics = self.setting("topics").unwrap_or_default().split(',').filter(|topic| !topic.is_empty());
+        Needed { topics: topics.map(str::to_owned).collect(), group: self.setting("group").map(str::to_owned) }
     }
 
     /// A setting of the client, by name.

@@ -30,7 +30,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use crate::observation::{Depth, Failure, FailureKind, Observation, Phase, PhaseName, Tried};
-use crate::plan::{Credentials, Security};
+use crate::plan::{Credentials, Needed, Security};
 use crate::target::{Protocol, Target};
 use crate::text;
 
@@ -45,6 +45,8 @@ pub struct Request {
     pub credentials: Option<Credentials>,
     /// How the client secures its connections.
     pub security: Security,
+    /// Kafka: what the client needs of the cluster.
+    pub needed: Needed,
     /// How far to go.
     pub options: Options,
 }
@@ -80,6 +82,8 @@ pub struct Attempt {
     pub deadline: Instant,
     /// How far to go.
     pub options: Options,
+    /// Kafka: what the client needs of the cluster.
+    pub needed: Needed,
 }
 
 /// An attempt is over early; its observation holds the failure.
@@ -124,7 +128,7 @@ impl Attempt {
     /// An attempt that must be over at `deadline`.
     #[must_use]
     pub fn new(deadline: Instant, options: Options) -> Self {
-        Self { observation: Observation::default(), deadline, options }
+        Self { observation: Observation::default(), deadline, options, needed: Needed::default() }
     }
 
     /// Runs one step, times it, and records how it ended; the deadline ends it too.
@@ -225,6 +229,7 @@ fn tells(fault: &Fault) -> u8 {
 /// Looks at a target once.
 pub async fn look(request: &Request) -> Observation {
     let mut attempt = Attempt::new(Instant::now() + request.timeout, request.options);
+    attempt.needed.clone_from(&request.needed);
     let target = &request.target;
     // A stop is recorded in the observation already.
     let _ = match target.protocol {

@@ -257,6 +257,7 @@ mod tests {
             timeout: Duration::from_secs(5),
             credentials: None,
             security: crate::plan::Security::default(),
+            needed: crate::plan::Needed::default(),
             options: Options { connect_only, ..Options::default() },
         };
         serde_json::to_string(&Order::Look { id, request: Box::new(WireRequest::from(&request)) }).unwrap() + "\n"

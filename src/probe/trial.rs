@@ -94,6 +94,7 @@ pub(super) async fn look(
         timeout,
         credentials,
         security: crate::plan::Security::default(),
+        needed: crate::plan::Needed::default(),
         options: Options::default(),
     })
     .await

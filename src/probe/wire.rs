@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
 use super::{Options, Request};
 use crate::observation::{Observation, Survey};
-use crate::plan::{Credentials, Security};
+use crate::plan::{Credentials, Needed, Security};
 use crate::target::Target;
 
 /// The version of this protocol. A probe of another version is refused.
@@ -51,6 +51,8 @@ pub struct WireRequest {
     password: Option<String>,
     #[serde(default)]
     security: Security,
+    #[serde(default)]
+    needed: Needed,
     options: Options,
 }
 
@@ -69,6 +71,7 @@ impl From<&Request> for WireRequest {
             user: credentials.map(|c| c.user.clone()),
             password: credentials.and_then(|c| c.password.as_ref()).map(|p| p.expose_secret().to_owned()),
             security: request.security.clone(),
+            needed: request.needed.clone(),
             options: request.options,
         }
     }
@@ -82,6 +85,7 @@ impl From<WireRequest> for Request {
             timeout: std::time::Duration::from_micros(wire.timeout_micros),
             credentials: wire.user.map(|user| Credentials { user, password }),
             security: wire.security,
+            needed: wire.needed,
             options: wire.options,
         }
     }

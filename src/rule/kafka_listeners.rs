@@ -45,10 +45,45 @@ pub const VARIABLES_READ: &[&str] = &[
     "KAFKA_ADVERTISED_LISTENERS",
     "KAFKA_LISTENERS",
     "KAFKA_CONTROLLER_LISTENER_NAMES",
+    "KAFKA_CONTROLLER_QUORUM_VOTERS",
+    "KAFKA_INTER_BROKER_LISTENER_NAME",
+    "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP",
+    "KAFKA_NODE_ID",
+    "KAFKA_PROCESS_ROLES",
+    "KAFKA_SECURITY_INTER_BROKER_PROTOCOL",
     "KAFKA_CFG_ADVERTISED_LISTENERS",
     "KAFKA_CFG_LISTENERS",
     "KAFKA_CFG_CONTROLLER_LISTENER_NAMES",
+    "KAFKA_CFG_CONTROLLER_QUORUM_VOTERS",
+    "KAFKA_CFG_INTER_BROKER_LISTENER_NAME",
+    "KAFKA_CFG_LISTENER_SECURITY_PROTOCOL_MAP",
+    "KAFKA_CFG_NODE_ID",
+    "KAFKA_CFG_PROCESS_ROLES",
+    "KAFKA_CFG_SECURITY_INTER_BROKER_PROTOCOL",
 ];
+
+/// How image families begin the names of the variables that hold a broker's settings.
+const PREFIXES: [&str; 2] = ["KAFKA_", "KAFKA_CFG_"];
+
+/// A setting of a broker by the end of its variable's name, such as `PROCESS_ROLES`.
+#[must_use]
+pub fn setting<'a>(container: &'a Container, name: &str) -> Option<&'a str> {
+    PREFIXES.iter().find_map(|prefix| container.variable(&format!("{prefix}{name}"))).map(str::trim)
+}
+
+/// The variable in which this image takes a setting.
+#[must_use]
+pub fn variable(container: &Container, name: &str) -> String {
+    let bitnami = container.image.contains("bitnami")
+        || container.environment.iter().any(|(variable, _)| variable.starts_with(PREFIXES[1]));
+    format!("{}{name}", PREFIXES[usize::from(bitnami)])
+}
+
+/// Whether a container is a controller of its cluster; `None` where nothing says so.
+#[must_use]
+pub fn is_controller(container: &Container) -> Option<bool> {
+    Some(setting(container, "PROCESS_ROLES")?.split(',').any(|role| role.trim() == "controller"))
+}
 
 /// Redpanda's flags for the same.
 const FLAGS: (&str, &str) = ("--advertise-kafka-addr", "--kafka-addr");
@@ -79,6 +114,21 @@ fn read(variable: &'static str, advertised: &str, listeners: Option<&str>) -> Se
         })
         .collect();
     Settings { variable, advertised, listeners: listeners.map(str::to_owned) }
+}
+
+/// The names of all listeners that the settings speak of, each once.
+#[must_use]
+pub fn names(container: &Container) -> Vec<String> {
+    let written = ["LISTENERS", "ADVERTISED_LISTENERS"].into_iter().filter_map(|name| setting(container, name));
+    let of_listeners = written.flat_map(parse).map(|(name, _, _)| name);
+    let controllers = setting(container, "CONTROLLER_LISTENER_NAMES").unwrap_or_default().split(',');
+    let mut names: Vec<String> = Vec::new();
+    for name in of_listeners.chain(controllers.map(|name| name.trim().to_owned())) {
+        if !name.is_empty() && !names.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// `NAME://host:port,…` into names, hosts without brackets, ports. What does not have this form is left out.

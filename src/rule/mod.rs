@@ -8,11 +8,25 @@ pub mod certificates;
 pub mod facts;
 pub mod generic;
 pub mod kafka_advertised_port_not_published;
+pub mod kafka_advertises_container_id;
+pub mod kafka_advertises_foreign_address;
 pub mod kafka_advertises_loopback;
 pub mod kafka_advertises_unresolvable_name;
+pub mod kafka_advertises_wildcard;
 pub mod kafka_broker_unreachable;
+pub mod kafka_brokers;
+pub mod kafka_controller_port;
+pub mod kafka_coordinator_unreachable;
+pub mod kafka_duplicate_advertised_address;
+pub mod kafka_inter_broker_listener_wrong;
+pub mod kafka_listener_protocol_missing;
 pub mod kafka_listeners;
+pub mod kafka_quorum_voters_wrong;
+pub mod kafka_replication_exceeds_brokers;
 pub mod kafka_security_protocol_mismatch;
+pub mod kafka_stale_volume;
+pub mod kafka_start;
+pub mod kafka_topic_missing;
 pub mod kafka_wrong_listener;
 pub mod listens_on_loopback_only;
 pub mod localhost_in_container;
@@ -77,14 +91,26 @@ impl Rule {
 pub const RULES: &[Rule] = &[
     generic::FORBIDDEN_CONNECTION_OPEN,
     published_port_held_by_another::RULE,
+    kafka_listener_protocol_missing::RULE,
+    kafka_advertises_wildcard::RULE,
+    kafka_inter_broker_listener_wrong::RULE,
+    kafka_quorum_voters_wrong::RULE,
+    kafka_stale_volume::RULE,
     service_restarting::RULE,
     peer_not_running::RULE,
     kafka_security_protocol_mismatch::RULE,
+    kafka_controller_port::RULE,
+    kafka_topic_missing::RULE,
+    kafka_replication_exceeds_brokers::RULE,
+    kafka_duplicate_advertised_address::RULE,
     kafka_wrong_listener::RULE,
     kafka_advertises_loopback::RULE,
     kafka_advertised_port_not_published::RULE,
+    kafka_advertises_container_id::RULE,
+    kafka_advertises_foreign_address::RULE,
     kafka_advertises_unresolvable_name::RULE,
     listens_on_loopback_only::RULE,
+    kafka_coordinator_unreachable::RULE,
     kafka_broker_unreachable::RULE,
     published_port_inside_network::RULE,
     no_shared_network::RULE,

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{Cause, Facts, Failed, Rule};
+use super::{Cause, Facts, Failed, Rule, kafka_start};
 use crate::observation::FailureKind as Kind;
 use crate::stack::{Container, Status};
 use crate::text;
@@ -21,18 +21,25 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     if failed.client(facts).is_some_and(|client| client.id == container.id) {
         return None;
     }
-    // A container that came up again between two crashes refuses connections for a while: nothing in it listens yet.
-    let between = container.is_running()
-        && container.restarts > 0
-        && failed.is(&[Kind::Refused, Kind::Closed, Kind::Reset])
-        && facts.listening(container).is_some_and(|listeners| !listeners.iter().any(|l| l.address != ENGINE_DNS));
-    let mut cause = cause(container, between)?;
+    let mut cause = cause(container, is_between(facts, container, failed))?;
     cause.evidence.push(failed.evidence());
     Some(cause)
 }
 
 fn inspect(facts: &Facts) -> Vec<Cause> {
-    facts.stack.containers.iter().filter_map(|container| cause(container, false)).collect()
+    // Where its log says why, a rule before this one tells.
+    let unexplained = facts.stack.containers.iter().filter(|container| kafka_start::reason(facts, container).is_none());
+    unexplained.filter_map(|container| cause(container, false)).collect()
+}
+
+/// Whether a container came up again between two crashes: it refuses connections for a while, since nothing in it listens
+/// yet.
+#[must_use]
+pub fn is_between(facts: &Facts, container: &Container, failed: &Failed) -> bool {
+    container.is_running()
+        && container.restarts > 0
+        && failed.is(&[Kind::Refused, Kind::Closed, Kind::Reset])
+        && facts.listening(container).is_some_and(|listeners| !listeners.iter().any(|l| l.address != ENGINE_DNS))
 }
 
 /// Whether the container crashes.

@@ -241,6 +241,7 @@ mod tests {
             timeout: Duration::from_secs(1),
             credentials: None,
             security: crate::plan::Security::default(),
+            needed: crate::plan::Needed::default(),
             options: crate::probe::Options::default(),
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crosscheck::judge;
 use crosscheck::observation::{FailureKind, Observation};
-use crosscheck::plan::{Check, Credentials, Expectation, Origin, OriginKind, Readiness, Security, Vantage};
+use crosscheck::plan::{Check, Credentials, Expectation, Needed, Origin, OriginKind, Readiness, Security, Vantage};
 use crosscheck::probe::{self, Options, Request};
 use crosscheck::report::text::Style;
 use crosscheck::report::{self, Report, json, junit};
@@ -63,8 +63,14 @@ pub fn target(protocol: Protocol, address: SocketAddr) -> Target {
 pub async fn look_at(target: Target, account: Option<(&str, &str)>, time: Duration) -> Look {
     let credentials =
         account.map(|(user, password)| Credentials { user: user.into(), password: Some(password.into()) });
-    let request =
-        Request { target, timeout: time, credentials, security: Security::default(), options: Options::default() };
+    let request = Request {
+        target,
+        timeout: time,
+        credentials,
+        security: Security::default(),
+        needed: Needed::default(),
+        options: Options::default(),
+    };
     // To the end: what the report takes is not to be counted with another look.
     let _one = ONE.lock().await;
     let before = MEMORY.current_usage();

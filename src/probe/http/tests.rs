@@ -43,6 +43,7 @@ async fn look_at(target: Target, timeout: Duration) -> Observation {
         timeout,
         credentials: None,
         security: crate::plan::Security::default(),
+        needed: crate::plan::Needed::default(),
         options,
     })
     .await

@@ -5,11 +5,10 @@ use std::ops::RangeInclusive;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::error::ResponseError;
-use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::{
-    ApiKey, ApiVersionsRequest, DescribeConfigsRequest, FetchRequest, MetadataRequest, RequestHeader,
-    SaslAuthenticateRequest, SaslHandshakeRequest, TopicName,
+    ApiKey, ApiVersionsRequest, FetchRequest, MetadataRequest, RequestHeader, SaslAuthenticateRequest,
+    SaslHandshakeRequest, TopicName,
 };
 use kafka_protocol::protocol::{Encodable, StrBytes};
 
@@ -32,7 +31,8 @@ pub struct Question {
 }
 
 impl Question {
-    fn new<B: Encodable>(key: ApiKey, version: i16, body: &B) -> Self {
+    /// Encodes a request.
+    pub fn new<B: Encodable>(key: ApiKey, version: i16, body: &B) -> Self {
         let mut bytes = BytesMut::new();
         // The encoder refuses only fields that a version lacks; the constructors below set none of these. A body that
         // stayed short would be refused by the broker, and said so.
@@ -57,16 +57,6 @@ impl Question {
         // Before version 4 the field does not exist and counts as true; with no topic named nothing can be created.
         let body = MetadataRequest::default().with_topics(Some(Vec::new())).with_allow_auto_topic_creation(version < 4);
         Self::new(ApiKey::Metadata, version, &body)
-    }
-
-    /// Two settings of a broker, which only that broker itself gives.
-    pub fn describe_broker(version: i16, id: i32) -> Self {
-        let keys = ["broker.id", "node.id"].map(StrBytes::from_static_str).to_vec();
-        let broker = DescribeConfigsResource::default()
-            .with_resource_type(BROKER)
-            .with_resource_name(StrBytes::from_string(id.to_string()))
-            .with_configuration_keys(Some(keys));
-        Self::new(ApiKey::DescribeConfigs, version, &DescribeConfigsRequest::default().with_resources(vec![broker]))
     }
 
     /// Asks for a SASL mechanism, to be told which there are.
@@ -119,9 +109,6 @@ impl Question {
         self.key.response_header_version(self.version) >= 1
     }
 }
-
-/// The kind of a `DescribeConfigs` resource that means a broker.
-const BROKER: i8 = 4;
 
 /// Every release since 0.11 offers this version of Fetch.
 pub const FETCH_VERSION: i16 = 4;
@@ -233,21 +220,6 @@ pub fn metadata(reply: &[u8], version: i16) -> Option<Metadata> {
     }
     reader.i32()?; // controller's id
     Some(found)
-}
-
-/// The versions of `DescribeConfigs` that [`describe_broker`] reads.
-pub const DESCRIBE_CONFIGS_VERSIONS: RangeInclusive<i16> = 1..=4;
-
-/// Reads an answer to `DescribeConfigs` for one broker: the error code and the broker's words.
-pub fn describe_broker(reply: &[u8], version: i16) -> Option<(i16, String)> {
-    let mut reader = Reader::new(reply, version >= 4);
-    reader.i32()?; // throttle time
-    if reader.count()? == 0 {
-        return None;
-    }
-    let error = reader.i16()?;
-    let message = reader.string()?;
-    (reader.i8()? == BROKER).then(|| (error, lossy(message, 300)))
 }
 
 /// Reads an answer to `SaslHandshake`: the error code and the mechanisms.

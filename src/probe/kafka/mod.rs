@@ -2,9 +2,12 @@
 //!
 //! `ApiVersions` and Metadata over one connection; then each broker of Metadata is resolved, connected, asked for its
 //! cluster and for its id, from the same place and before the same deadline (see `redirect.rs`). Metadata names no
-//! topic, so nothing is ever created. TLS and SASL are those of the client's settings (see `secure.rs`, `sasl.rs`).
+//! topic, and a group's coordinator is asked for only where the topic behind it exists, so nothing is ever created. TLS and
+//! SASL are those of the client's settings (see `secure.rs`, `sasl.rs`).
 
 pub(crate) mod codec;
+pub(crate) mod coordinator;
+pub(crate) mod describe;
 mod link;
 mod read_back;
 mod reader;
@@ -20,7 +23,7 @@ mod tests;
 mod under_way;
 
 use kafka_protocol::messages::ApiKey;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use self::codec::Metadata;
 use self::link::ended;
@@ -28,7 +31,7 @@ pub use self::secure::Client;
 use self::session::Session;
 pub use self::under_way::{LAST_CHANCE, finish, finish_blocking};
 use super::{Attempt, Fault, Stop, Stream};
-use crate::observation::{Depth, FailureKind, KafkaPeer, Peer, PhaseName};
+use crate::observation::{Coordinator, Depth, FailureKind, KafkaPeer, Observation, Peer, PhaseName};
 use crate::target::Target;
 use crate::text;
 
@@ -57,6 +60,11 @@ pub async fn look(attempt: &mut Attempt, target: &Target, client: Client<'_>) ->
             Some(format!("the broker lists {} brokers, of which {kept} were looked at", metadata.listed));
     }
     let redirects = redirect::follow(attempt, target, client, &mut session, &metadata).await;
+    if let Some(group) = attempt.needed.group.clone()
+        && redirects.iter().any(|it| knows_offsets_topic(&it.observation))
+    {
+        find_coordinator(attempt, &mut session, group).await;
+    }
     drop(session);
     let usable = redirects.iter().all(|it| it.observation.failure.is_none() && it.observation.unlooked.is_none());
     attempt.observation.redirects = redirects;
@@ -159,6 +167,29 @@ fn failed(attempt: &mut Attempt, started: Instant, fault: Fault) -> Stop {
         phase.name
     });
     attempt.fail(name, fault)
+}
+
+/// Whether the topic of consumer groups exists, so that asking for a coordinator makes nothing.
+fn knows_offsets_topic(there: &Observation) -> bool {
+    matches!(&there.peer, Some(Peer::Kafka(peer)) if peer.topics.get(describe::OFFSETS_TOPIC) == Some(&true))
+}
+
+/// Notes who coordinates the client's consumer group. That it cannot be asked is no failure: not every client may ask.
+async fn find_coordinator(attempt: &mut Attempt, session: &mut Session, group: String) {
+    let asked = timeout_at(attempt.deadline, session.coordinator(&group)).await;
+    let broker = match asked {
+        Ok(Ok(Some((0, id)))) => Some(id),
+        Ok(Ok(Some((coordinator::NOT_AVAILABLE, _)))) => None,
+        Ok(Ok(Some((error, _)))) => {
+            let why = codec::error_name(error);
+            attempt.observation.notes.push(format!("who coordinates the group {group} is not told: {why}"));
+            return;
+        }
+        _ => return,
+    };
+    if let Some(peer) = peer(attempt) {
+        peer.coordinator = Some(Coordinator { group, broker });
+    }
 }
 
 /// The peer's description under way.

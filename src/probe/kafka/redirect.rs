@@ -8,6 +8,7 @@ use futures_util::stream;
 use tokio::time::Instant;
 
 use super::codec::{Broker, LONGEST_HOST, Metadata};
+use super::describe;
 use super::secure::Client;
 use super::session::{Identity, Session};
 use super::{ask, peer};
@@ -66,6 +67,7 @@ async fn identify_here(
     cluster: Option<&str>,
 ) -> Redirect {
     let mut here = Attempt::new(attempt.deadline, attempt.options);
+    here.needed.clone_from(&attempt.needed);
     here.observation = shown.clone();
     if Instant::now() >= attempt.deadline {
         here.observation.unlooked = Some(NO_TIME.into());
@@ -80,6 +82,7 @@ async fn identify_here(
 async fn visit(attempt: &Attempt, broker: &Broker, client: Client<'_>, cluster: Option<&str>) -> Redirect {
     let options = Options { round_trip: false, ..attempt.options };
     let mut there = Attempt::new(attempt.deadline, options);
+    there.needed.clone_from(&attempt.needed);
     let started = Instant::now();
     if started >= attempt.deadline {
         return redirect(broker, Observation::unlooked(NO_TIME));
@@ -143,9 +146,11 @@ async fn identify(
     cluster: Option<&str>,
 ) -> Result<(), Stop> {
     let id = broker.id;
+    let mut topics = attempt.needed.topics.clone();
+    topics.push(describe::OFFSETS_TOPIC.to_owned());
     let work = async {
-        match session.identify(id).await {
-            Ok(Identity::Another(other)) => {
+        match session.identify(id, &topics).await {
+            Ok((Identity::Another(other), _)) => {
                 let other = other.map_or_else(|| "another broker".into(), |other| format!("broker {other}"));
                 let words = format!("{other} answers in place of broker {id}");
                 Err(Fault::new(FailureKind::WrongIdentity, words))
@@ -157,11 +162,16 @@ async fn identify(
     };
     let answer = attempt.step(PhaseName::Request, work).await;
     match answer {
-        Ok(Ok(Identity::Untold(why))) => {
+        Ok(Ok((Identity::Untold(why), _))) => {
             let by = if cluster.is_some() { "identified by its cluster id alone" } else { "not identified" };
             attempt.observation.notes.push(format!("{by}: {why}"));
         }
-        Ok(Ok(_)) => set_identified(attempt, true),
+        Ok(Ok((_, said))) => {
+            set_identified(attempt, true);
+            if let Some(peer) = peer(attempt) {
+                (peer.settings, peer.topics) = (said.settings, said.topics);
+            }
+        }
         Ok(Err(fault)) => {
             let why = text::line(&fault.detail, 200);
             attempt.observation.unlooked = Some(format!("broker {id} answers, but could not be identified: {why}"));

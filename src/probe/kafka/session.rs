@@ -5,6 +5,8 @@ use kafka_protocol::messages::ApiKey;
 use tokio::time::Instant;
 
 use super::codec::{self, Apis, Metadata, Question};
+use super::coordinator;
+use super::describe::{self, Description};
 use super::link::{Link, garbled};
 use crate::observation::FailureKind;
 use crate::probe::{Fault, Stream};
@@ -75,17 +77,27 @@ impl Session {
         codec::sasl_authenticate(&reply).ok_or_else(|| garbled(ApiKey::SaslAuthenticate))
     }
 
-    /// Asks a broker for settings that it gives of itself only.
+    /// Asks a broker for settings that it gives of itself only, and whether it knows these topics.
     ///
     /// # Errors
     /// As [`Link::ask`] has them.
-    pub async fn identify(&mut self, id: i32) -> Result<Identity, Fault> {
-        let Some(version) = self.apis.version(ApiKey::DescribeConfigs, codec::DESCRIBE_CONFIGS_VERSIONS) else {
-            return Ok(Identity::Untold("it offers no DescribeConfigs".into()));
+    pub async fn identify(&mut self, id: i32, topics: &[String]) -> Result<(Identity, Description), Fault> {
+        let Some(version) = self.apis.version(ApiKey::DescribeConfigs, describe::VERSIONS) else {
+            return Ok((Identity::Untold("it offers no DescribeConfigs".into()), Description::default()));
         };
-        let reply = self.link.ask(&Question::describe_broker(version, id)).await?;
-        let (error, words) = codec::describe_broker(&reply, version).ok_or_else(|| garbled(ApiKey::DescribeConfigs))?;
-        Ok(judge_identity(error, &words))
+        let reply = self.link.ask(&describe::question(version, id, topics)).await?;
+        let said = describe::answer(&reply, version, topics).ok_or_else(|| garbled(ApiKey::DescribeConfigs))?;
+        Ok((judge_identity(said.error, &said.words), said))
+    }
+
+    /// Asks who coordinates a consumer group: the error code and the broker's id; `None` where that cannot be asked.
+    ///
+    /// # Errors
+    /// As [`Link::ask`] has them.
+    pub async fn coordinator(&mut self, group: &str) -> Result<Option<(i16, i32)>, Fault> {
+        let Some(version) = self.apis.version(ApiKey::FindCoordinator, coordinator::VERSIONS) else { return Ok(None) };
+        let reply = self.link.ask(&coordinator::question(version, group)).await?;
+        coordinator::answer(&reply, version).map(Some).ok_or_else(|| garbled(ApiKey::FindCoordinator))
     }
 
     /// The bytes of the records in a topic's partition 0, and the error code in their place.

@@ -30,6 +30,7 @@ async fn look_with(address: SocketAddr, timeout: Duration, options: Options) -> 
         timeout,
         credentials: None,
         security: crate::plan::Security::default(),
+        needed: crate::plan::Needed::default(),
         options,
     })
     .await

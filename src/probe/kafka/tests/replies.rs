@@ -7,6 +7,7 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::Decodable;
 
 use super::super::codec::{self, Question};
+use super::super::describe;
 use super::*;
 
 /// The body of a recorded frame: what follows its length, its correlation id and `more` bytes of its header.
@@ -34,7 +35,8 @@ fn our_reader_and_the_codec_crate_agree() {
     assert_eq!((ours.listed, ours.brokers.len(), theirs.brokers.len()), (2, 2, 2));
 
     let mut bytes = body(&recorded!("describe-foreign-broker"), 1);
-    let ours = codec::describe_broker(&bytes, 4).unwrap();
+    let ours = describe::answer(&bytes, 4, &[]).unwrap();
+    let ours = (ours.error, ours.words);
     let theirs = DescribeConfigsResponse::decode(&mut bytes, 4).unwrap();
     assert_eq!(ours, (42, "Unexpected broker id, expected 1 or empty string, but received 2".into()));
     assert_eq!(
@@ -72,8 +74,8 @@ fn every_version_that_we_speak_can_be_asked() {
     for version in codec::METADATA_VERSIONS {
         assert_eq!(Question::metadata(version).frame(1)[7], u8::try_from(version).unwrap());
     }
-    for version in codec::DESCRIBE_CONFIGS_VERSIONS {
-        assert!(Question::describe_broker(version, -1).frame(1).windows(7).any(|it| it == b"node.id"));
+    for version in describe::VERSIONS {
+        assert!(describe::question(version, -1, &[]).frame(1).windows(7).any(|it| it == b"node.id"));
     }
     for version in 0..=3 {
         assert_eq!(Question::api_versions(version).key, ApiKey::ApiVersions);
@@ -89,7 +91,7 @@ fn cut_short_or_mangled_replies_are_never_read_past_their_end() {
     let reads: [(Bytes, Read); 5] = [
         (body(&recorded!("api-versions"), 0), |it| codec::api_versions(it, 3).is_some()),
         (body(&recorded!("metadata"), 1), |it| codec::metadata(it, 12).is_some()),
-        (body(&recorded!("describe-foreign-broker"), 1), |it| codec::describe_broker(it, 4).is_some()),
+        (body(&recorded!("describe-foreign-broker"), 1), |it| describe::answer(it, 4, &[]).is_some()),
         (body(&recorded!("sasl-handshake"), 0), |it| codec::sasl_handshake(it).is_some()),
         (body(&recorded!("fetch"), 0), |it| codec::fetch(it).is_some()),
     ];

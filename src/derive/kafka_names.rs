@@ -1,0 +1,124 @@
+//! The topics and the consumer group that a Kafka client's variables name. Only names that can mean nothing else count.
+
+use std::collections::BTreeSet;
+
+use super::served::technology;
+use super::variable::Environment;
+use crate::stack::Container;
+
+/// At most as many topics of one client are asked for.
+const MOST_TOPICS: usize = 16;
+
+/// The longest name of a topic that Kafka allows.
+const LONGEST_NAME: usize = 249;
+
+/// Words of topics that brokers or clients make when they first need them, or that are no names.
+const NOT_YET: &[&str] = &["DEAD", "DLQ", "DLT", "ERROR", "ERRORS", "PATTERN", "PREFIX", "REGEX", "RETRY", "SUFFIX"];
+
+/// Variables that name a consumer group, beside those that end in `_KAFKA_GROUP_ID`, `_KAFKA_CONSUMER_GROUP` and the like.
+const GROUPS: &[&str] = &[
+    "KAFKA_GROUP_ID",
+    "KAFKA_GROUP",
+    "KAFKA_CONSUMER_GROUP",
+    "KAFKA_CONSUMER_GROUP_ID",
+    "SPRING_KAFKA_CONSUMER_GROUP_ID",
+];
+
+/// What a client names beside its brokers, as the settings `topics` and `group`.
+///
+/// Nothing for servers that the catalogue knows, such as Kafka Connect, which make their topics themselves; nothing where
+/// several variables name brokers, since nobody can say at which of them a topic is meant to be.
+pub fn settings(container: &Container, environment: &Environment, addresses: usize) -> Vec<(String, String)> {
+    if technology(container).is_some() || addresses != 1 {
+        return Vec::new();
+    }
+    let mut topics = BTreeSet::new();
+    let mut groups = BTreeSet::new();
+    for (name, value) in environment.iter() {
+        let value = value.trim();
+        if names_topics(name) {
+            topics.extend(value.split(',').map(str::trim).filter(|topic| is_name(topic)).map(str::to_owned));
+        } else if names_group(name) && !value.is_empty() && value.len() <= LONGEST_NAME && is_printable(value) {
+            groups.insert(value.to_owned());
+        }
+    }
+    let mut found = Vec::new();
+    if !topics.is_empty() && topics.len() <= MOST_TOPICS {
+        found.push(("topics".to_owned(), topics.into_iter().collect::<Vec<_>>().join(",")));
+    }
+    // Two groups are two consumers, and each needs its own.
+    if groups.len() == 1 {
+        found.extend(groups.into_iter().map(|group| ("group".to_owned(), group)));
+    }
+    found
+}
+
+/// `KAFKA_TOPIC`, `KAFKA_TOPICS`, `ORDERS_KAFKA_TOPIC`, `KAFKA_ORDERS_TOPIC`.
+fn names_topics(name: &str) -> bool {
+    let mut words: Vec<_> = name.split('_').collect();
+    let topic = matches!(words.pop(), Some("TOPIC" | "TOPICS"));
+    topic && words.contains(&"KAFKA") && !words.iter().any(|word| NOT_YET.contains(word))
+}
+
+fn names_group(name: &str) -> bool {
+    GROUPS.iter().any(|known| name == *known || name.strip_suffix(known).is_some_and(|rest| rest.ends_with('_')))
+}
+
+/// Whether this is the name of a topic as Kafka takes it, and no placeholder for one.
+fn is_name(text: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let named = text.bytes().any(|byte| byte.is_ascii_alphanumeric());
+    named && text.len() <= LONGEST_NAME && text.bytes().all(legal) && !text.starts_with("__")
+}
+
+fn is_printable(text: &str) -> bool {
+    !text.chars().any(crate::text::is_unprintable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(image: &str, addresses: usize, pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        let pairs: Vec<_> = pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let container = Container { image: image.into(), ..Container::default() };
+        settings(&container, &Environment::new(&pairs), addresses)
+    }
+
+    fn pair(name: &str, value: &str) -> (String, String) {
+        (name.into(), value.into())
+    }
+
+    #[test]
+    fn names_that_can_mean_nothing_else_count() {
+        let pairs = [
+            ("KAFKA_TOPIC", "orders"),
+            ("BILLING_KAFKA_TOPICS", "paid, sent"),
+            ("KAFKA_STOCK_TOPIC", "stock"),
+            ("KAFKA_GROUP_ID", "billing"),
+        ];
+        assert_eq!(named("app:1", 1, &pairs), [pair("topics", "orders,paid,sent,stock"), pair("group", "billing")]);
+    }
+
+    #[test]
+    fn what_may_mean_something_else_does_not() {
+        for (name, value) in [
+            ("TOPIC", "orders"),
+            ("SNS_TOPIC", "orders"),
+            ("KAFKA_TOPIC_PREFIX", "shop"),
+            ("KAFKA_DLQ_TOPIC", "dead"),
+            ("KAFKA_TOPIC", "orders.*"),
+            ("KAFKA_TOPIC", "${TOPIC}"),
+            ("KAFKA_TOPIC", ""),
+            ("KAFKA_TOPIC", "__consumer_offsets"),
+            ("GROUP_ID", "1000"),
+            ("KAFKA_GROUP_ID", ""),
+        ] {
+            assert_eq!(named("app:1", 1, &[(name, value)]), [], "{name}={value}");
+        }
+        let topic = [("KAFKA_TOPIC", "orders")];
+        assert_eq!(named("confluentinc/cp-kafka-connect:7.9.0", 1, &topic), []);
+        assert_eq!(named("app:1", 2, &topic), []);
+        assert_eq!(named("app:1", 1, &[("A_KAFKA_GROUP_ID", "a"), ("B_KAFKA_GROUP_ID", "b")]), []);
+    }
+}

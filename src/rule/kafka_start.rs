@@ -1,0 +1,180 @@
+//! Why a broker does not come up, by the last lines of its log: what the rules about it share.
+
+use super::{Cause, Facts, Failed, kafka_listeners, service_restarting};
+use crate::observation::{Fact, FailureKind as Kind};
+use crate::stack::Container;
+use crate::target::is_loopback;
+
+/// What keeps a broker from coming up, a rule each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// A listener has no security protocol.
+    Protocol,
+    /// A wildcard is advertised.
+    Wildcard,
+    /// The listener between brokers is none that is advertised.
+    InterBroker,
+    /// The quorum's voters do not fit.
+    Voters,
+    /// The data is another cluster's or another node's.
+    Volume,
+}
+
+/// Kafka's words for what ends it, in its releases from 2.8 to 4.1.
+const WORDS: &[(&str, Reason)] = &[
+    ("No security protocol defined for listener ", Reason::Protocol),
+    ("not found in listener.security.protocol.map", Reason::Protocol),
+    ("cannot use the nonroutable meta-address", Reason::Wildcard),
+    ("inter.broker.listener.name must be a listener name defined in advertised.listeners", Reason::InterBroker),
+    ("Only one of inter.broker.listener.name and security.inter.broker.protocol should be set", Reason::InterBroker),
+    ("must be included in the set of voters", Reason::Voters),
+    ("must not be included in the set of voters", Reason::Voters),
+    ("must contain a parseable set of controllers", Reason::Voters),
+    ("InconsistentClusterIdException", Reason::Volume),
+    ("Invalid cluster.id in", Reason::Volume),
+    ("doesn't match stored clusterId", Reason::Volume),
+    ("doesn't match previous node id", Reason::Volume),
+    ("doesn't match stored brokerId", Reason::Volume),
+];
+
+/// What a node says that finds no leader of its quorum; it says so for a moment in every start, too.
+const LEADERLESS: &[&str] = &[
+    "Error connecting to node",
+    "could not be established",
+    "unable to register with the controller quorum",
+    "waiting for the controller to acknowledge",
+];
+
+/// A reason, and the line of the log that tells it; none where the log could not be read.
+pub type Told<'a> = (Reason, Option<&'a str>);
+
+/// Why a container that has ended, or ends again and again, does so, where its log tells one of these reasons.
+#[must_use]
+pub fn reason<'a>(facts: &'a Facts, container: &Container) -> Option<Told<'a>> {
+    if service_restarting::crashes(container) { of_log(facts, container) } else { None }
+}
+
+/// The same of the container that a failed check leads to, which may also run without ever coming up.
+fn reason_of_failure<'a>(facts: &'a Facts, container: &Container, failed: &Failed) -> Option<Told<'a>> {
+    if service_restarting::crashes(container) || service_restarting::is_between(facts, container, failed) {
+        return of_log(facts, container);
+    }
+    let unheard = failed.is(&[Kind::Refused, Kind::Closed, Kind::Reset, Kind::Silent]);
+    if container.is_running() && unheard { without_leader(facts, container) } else { None }
+}
+
+/// The latest line that tells a reason: a container keeps its log from start to start.
+fn of_log<'a>(facts: &'a Facts, container: &Container) -> Option<Told<'a>> {
+    let Some(log) = facts.log(container) else {
+        // The settings alone prove this one, once the broker has ended.
+        let unread = matches!(facts.logs.get(&container.id), Some(Fact::NotLooked(_)));
+        return (unread && !unmapped(container).is_empty()).then_some((Reason::Protocol, None));
+    };
+    let told = log.iter().rev().find_map(|line| {
+        let (_, reason) = WORDS.iter().find(|(words, _)| line.contains(words))?;
+        Some((*reason, Some(line.as_str())))
+    });
+    told.or_else(|| without_leader(facts, container))
+}
+
+/// A node that waits for a leader that its settings keep from ever being: half of the voters, or more, are nobody.
+fn without_leader<'a>(facts: &'a Facts, container: &Container) -> Option<Told<'a>> {
+    let (all, missing) = (voters(container).len(), missing_voters(facts, container).len());
+    if all == 0 || missing * 2 < all {
+        return None;
+    }
+    Some((Reason::Voters, Some(facts.logged(container, LEADERLESS)?)))
+}
+
+/// The voters that a node's settings name: id, host, and the whole as written.
+#[must_use]
+pub fn voters(container: &Container) -> Vec<(String, String, String)> {
+    let written = kafka_listeners::setting(container, "CONTROLLER_QUORUM_VOTERS").unwrap_or_default();
+    let one = |voter: &str| {
+        let (id, address) = voter.split_once('@')?;
+        let (host, _) = address.rsplit_once(':')?;
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        Some((id.to_owned(), host.to_owned(), voter.to_owned()))
+    };
+    written.split(',').map(str::trim).filter_map(one).collect()
+}
+
+/// Those of them that surely are nobody, for this container: a name that no container has, or the container itself where
+/// it is no controller of that id.
+#[must_use]
+pub fn missing_voters(facts: &Facts, container: &Container) -> Vec<String> {
+    let id = kafka_listeners::setting(container, "NODE_ID");
+    let is_missing = |voter: &str, host: &str| {
+        if is_loopback(host) {
+            return kafka_listeners::is_controller(container) == Some(false) || id.is_some_and(|id| id != voter);
+        }
+        let mapped = container
+            .extra_hosts
+            .iter()
+            .any(|entry| entry.split([':', '=']).next().is_some_and(|name| name.eq_ignore_ascii_case(host)));
+        // A name with dots may be anybody's outside, and an address too.
+        !mapped
+            && !host.contains(['.', ':'])
+            && facts.stack.named(host).is_empty()
+            && !facts.stack.containers.iter().any(|other| other.hostname.eq_ignore_ascii_case(host))
+    };
+    let missing = voters(container).into_iter().filter(|(id, host, _)| is_missing(id, host));
+    missing.map(|(_, _, written)| written).collect()
+}
+
+/// The names of listeners that the map of security protocols lacks; empty where no map is set, since the rules for that
+/// differ from release to release.
+#[must_use]
+pub fn unmapped(container: &Container) -> Vec<String> {
+    let Some(map) = kafka_listeners::setting(container, "LISTENER_SECURITY_PROTOCOL_MAP") else { return Vec::new() };
+    let mapped: Vec<_> = map.split(',').filter_map(|entry| Some(entry.trim().split_once(':')?.0)).collect();
+    let lacks = |name: &String| !mapped.iter().any(|known| known.eq_ignore_ascii_case(name));
+    kafka_listeners::names(container).into_iter().filter(lacks).collect()
+}
+
+/// What a rule about one reason makes of a container: message and help.
+pub type Words = fn(&Facts, &Container, Option<&str>) -> (String, String);
+
+/// Claims a failed check whose server does not come up for this reason.
+#[must_use]
+pub fn explain(facts: &Facts, failed: &Failed, reason: Reason, words: Words) -> Option<Cause> {
+    let container = failed.server(facts)?;
+    if failed.client(facts).is_some_and(|client| client.id == container.id) {
+        return None;
+    }
+    let (told, line) = reason_of_failure(facts, container, failed)?;
+    let mut cause = (told == reason).then(|| cause(facts, container, line, words))?;
+    cause.evidence.push(failed.evidence());
+    Some(cause)
+}
+
+/// Tells every container that has ended for this reason, used or not.
+#[must_use]
+pub fn inspect(facts: &Facts, wanted: Reason, words: Words) -> Vec<Cause> {
+    let one = |container: &Container| {
+        let (told, line) = reason(facts, container)?;
+        (told == wanted).then(|| cause(facts, container, line, words))
+    };
+    facts.stack.containers.iter().filter_map(one).collect()
+}
+
+fn cause(facts: &Facts, container: &Container, line: Option<&str>, words: Words) -> Cause {
+    let label = container.label();
+    let (message, help) = words(facts, container, line);
+    let unread = facts.logs.get(&container.id).and_then(Fact::unseen);
+    let evidence = match (line, unread) {
+        (Some(line), _) => format!("{label}'s log: {line}"),
+        (None, Some(reason)) => format!("{label} has ended with exit code {} ({reason})", container.state.exit_code),
+        (None, None) => format!("{label} has ended with exit code {}", container.state.exit_code),
+    };
+    Cause { subject: label, service: Some(container.service.clone()), message, evidence: vec![evidence], help }
+}
+
+/// What stands behind some words in a line, up to the end of the word.
+#[must_use]
+pub fn word_after<'a>(line: &'a str, words: &str) -> Option<&'a str> {
+    let (_, rest) = line.split_once(words)?;
+    let word = rest.trim_start().split(|c: char| c.is_whitespace() || matches!(c, ',' | ';')).next()?;
+    let word = word.trim_end_matches(['.', ':']);
+    (!word.is_empty()).then_some(word)
+}
