@@ -51,7 +51,7 @@ impl Broker {
             timeout: Duration::from_secs(15),
             credentials: None,
             security: Security::default(),
-            needed: Needed::default(),
+            needed: Needed { topics: vec!["orders".into()], group: Some("billing".into()) },
             options,
         })
         .await
@@ -86,6 +86,11 @@ async fn a_real_broker_is_identified_and_gives_a_record_back() {
     assert_eq!(peer.brokers, [(7, "localhost".into(), broker.port)]);
     let Some(Peer::Kafka(redirect)) = &seen.redirects[0].observation.peer else { panic!("{seen:?}") };
     assert_eq!(redirect.identified, Some(true));
+    // What a client needs is asked for, and asking makes nothing: see below.
+    assert_eq!(redirect.topics, [("__consumer_offsets".into(), false), ("orders".into(), false)].into());
+    assert_eq!(redirect.settings.get("offsets.topic.replication.factor").map(String::as_str), Some("1"));
+    assert_eq!(redirect.settings.get("auto.create.topics.enable").map(String::as_str), Some("true"));
+    assert_eq!(peer.coordinator, None);
 
     let seen = broker.look(Options { round_trip: true, ..options }).await;
     assert_eq!((seen.depth, seen.failure, seen.unlooked, seen.notes), (Depth::RoundTrip, None, None, Vec::new()));

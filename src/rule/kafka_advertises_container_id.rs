@@ -49,14 +49,11 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
             "{service} sends {whom} to {whose}, a name that they do not know and that changes when it is recreated"
         ),
         evidence,
-        help: if on_host && !facts.stack.named(service).is_empty() {
-            format!(
-                "{}\nor, where nobody in the network uses {name}, advertise it as {right} alone",
-                kafka_listeners::mend(broker)
-            )
-        } else {
-            format!("in {} of {service}, give {name} a host: {right}", settings.variable)
-        },
+        help: format!(
+            "in {} of {service}, advertise {name} as {right}{}",
+            settings.variable,
+            if on_host { "; clients in the network then need a listener of their own" } else { "" }
+        ),
     })
 }
 

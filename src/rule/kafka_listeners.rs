@@ -165,6 +165,16 @@ fn flag(container: &Container, name: &str) -> Option<String> {
 /// that the client can resolve.
 #[must_use]
 pub fn for_network(stack: &Stack, broker: &Container, client: &Container) -> Option<Advertised> {
+    all_for_network(stack, broker, client).into_iter().next()
+}
+
+/// Whether the listener on this port of `broker`'s container is one of those.
+#[must_use]
+pub fn is_for_network(stack: &Stack, broker: &Container, client: &Container, port: u16) -> bool {
+    all_for_network(stack, broker, client).iter().any(|listener| listener.bound == port)
+}
+
+fn all_for_network(stack: &Stack, broker: &Container, client: &Container) -> Vec<Advertised> {
     let networks: Vec<_> = stack.namespace_owner(client).network_names().collect();
     let known = |host: &str| {
         stack.named(host).iter().any(|named| {
@@ -172,7 +182,7 @@ pub fn for_network(stack: &Stack, broker: &Container, client: &Container) -> Opt
             owner.network_names().any(|name| networks.contains(&name))
         })
     };
-    settings(broker).advertised.into_iter().find(|listener| known(&listener.host))
+    settings(broker).advertised.into_iter().filter(|listener| known(&listener.host)).collect()
 }
 
 /// The listener of `broker` that is meant for the host: one that is advertised as localhost.

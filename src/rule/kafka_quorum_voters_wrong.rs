@@ -1,16 +1,32 @@
 //! The quorum of controllers can have no leader as it is set up.
 
 use super::kafka_start::{self, Reason};
-use super::{Need, Rule, kafka_listeners};
-use crate::rule::Facts;
+use super::{Cause, Facts, Failed, Need, Rule, kafka_listeners};
 use crate::stack::Container;
 use crate::text;
 
 /// The broker has ended and says that its voters do not fit, or waits for voters that are nobody.
-pub const RULE: Rule =
-    Rule::new("kafka-quorum-voters-wrong", |facts, failed| kafka_start::explain(facts, failed, Reason::Voters, words))
-        .inspecting(|facts| kafka_start::inspect(facts, Reason::Voters, words))
-        .needing(&[Need::Logs]);
+pub const RULE: Rule = Rule::new("kafka-quorum-voters-wrong", |facts, failed| {
+    named_nobody(facts, failed).or_else(|| kafka_start::explain(facts, failed, Reason::Voters, words))
+})
+.inspecting(|facts| kafka_start::inspect(facts, Reason::Voters, words))
+.needing(&[Need::Logs]);
+
+/// A node that looks for a voter whom its own variable names, and who is nobody.
+fn named_nobody(facts: &Facts, failed: &Failed) -> Option<Cause> {
+    let node = failed.client(facts).filter(|_| failed.redirect.is_none())?;
+    if failed.origin() != kafka_listeners::variable(node, "CONTROLLER_QUORUM_VOTERS") {
+        return None;
+    }
+    let missing = kafka_start::missing_voters(facts, node);
+    let is_it = |(_, host, written): &(String, String, String)| host == failed.host() && missing.contains(written);
+    if !kafka_start::voters(node).iter().any(is_it) {
+        return None;
+    }
+    let (message, help) = words(facts, node, None);
+    let evidence = vec![failed.evidence()];
+    Some(Cause { subject: node.label(), service: Some(node.service.clone()), message, evidence, help })
+}
 
 fn words(facts: &Facts, container: &Container, line: Option<&str>) -> (String, String) {
     let line = line.unwrap_or_default();
@@ -37,11 +53,14 @@ fn words(facts: &Facts, container: &Container, line: Option<&str>) -> (String, S
     }
     let missing = kafka_start::missing_voters(facts, container);
     let all = kafka_start::voters(container).len();
-    let message = format!(
-        "{label} waits for a leader that its quorum can never have: of {}, {} nobody",
-        text::count(all, "voter"),
-        if missing.len() == 1 { format!("{} is", missing[0]) } else { format!("{} are", text::list(&missing)) }
-    );
+    let who = text::list(&missing);
+    let message = if missing.len() * 2 >= all {
+        let verb = if missing.len() == 1 { "is" } else { "are" };
+        let voters = text::count(all, "voter");
+        format!("{label} waits for a leader that its quorum can never have: of {voters}, {who} {verb} nobody")
+    } else {
+        format!("{label} counts {who} among the voters of its quorum, where nobody is")
+    };
     let help = format!(
         "{variable} must name the controllers that there are, each as ID@SERVICE:PORT with its own {node}; localhost is every node itself"
     );

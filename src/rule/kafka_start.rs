@@ -178,3 +178,99 @@ pub fn word_after<'a>(line: &'a str, words: &str) -> Option<&'a str> {
     let word = word.trim_end_matches(['.', ':']);
     (!word.is_empty()).then_some(word)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::derive::testing::{container, stack};
+    use crate::observation::{Failure, PhaseName};
+    use crate::plan::{Check, Expectation, Readiness, Security};
+    use crate::rule::Seen;
+    use crate::stack::Status;
+    use crate::target::{Protocol, Target};
+
+    fn facts(status: Status, environment: &[(&str, &str)], log: Fact<Vec<String>>) -> Facts {
+        let mut broker = container("kafka", "apache/kafka:4.1.0");
+        broker.state.status = status;
+        broker.state.exit_code = 1;
+        broker.environment = environment.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let stack = stack([container("app", "app:1"), broker, container("other", "apache/kafka:4.1.0")]);
+        Facts { stack, logs: [("kafka-id".to_owned(), log)].into(), ..Facts::default() }
+    }
+
+    fn lines(lines: &[&str]) -> Fact<Vec<String>> {
+        Fact::Present(lines.iter().map(|&line| line.to_owned()).collect())
+    }
+
+    fn told(facts: &Facts) -> Option<Reason> {
+        reason(facts, facts.stack.of_service("kafka").next().unwrap()).map(|(reason, _)| reason)
+    }
+
+    const UNMAPPED: &str = "IllegalArgumentException: No security protocol defined for listener INTERNAL";
+    const STALE: &str = "Stored node id 1 doesn't match previous node id 2 in /data/meta.properties. If you moved";
+
+    #[test]
+    fn the_latest_line_of_a_crashed_broker_counts() {
+        let log = || lines(&[UNMAPPED, "at kafka.Kafka", STALE, "bye"]);
+        assert_eq!(told(&facts(Status::Exited, &[], log())), Some(Reason::Volume));
+        assert_eq!(told(&facts(Status::Restarting, &[], log())), Some(Reason::Volume));
+        // What it said before it came up says nothing any more.
+        assert_eq!(told(&facts(Status::Running, &[], log())), None);
+        assert_eq!(told(&facts(Status::Exited, &[], lines(&["killed"]))), None);
+        assert_eq!(word_after(STALE, "Stored node id"), Some("1"));
+        assert_eq!(word_after(UNMAPPED, "defined for listener"), Some("INTERNAL"));
+    }
+
+    #[test]
+    fn without_a_log_the_variables_prove_what_ended_it() {
+        let names = ("KAFKA_LISTENERS", "INTERNAL://:29092,CONTROLLER://:9093");
+        let unread = || Fact::NotLooked("its driver keeps none".into());
+        let map = |map| [names, ("KAFKA_LISTENER_SECURITY_PROTOCOL_MAP", map)];
+        assert_eq!(told(&facts(Status::Exited, &map("CONTROLLER:PLAINTEXT"), unread())), Some(Reason::Protocol));
+        assert_eq!(told(&facts(Status::Exited, &map("internal:PLAINTEXT, CONTROLLER:SSL"), unread())), None);
+        // It may have ended for another reason, where the log tells none.
+        assert_eq!(told(&facts(Status::Exited, &map("CONTROLLER:PLAINTEXT"), lines(&["bye"]))), None);
+        assert_eq!(told(&facts(Status::Running, &map("CONTROLLER:PLAINTEXT"), unread())), None);
+        assert_eq!(told(&facts(Status::Exited, &[names], unread())), None);
+    }
+
+    /// What is told of a check of `app` that a broker with these voters refuses, while it runs.
+    fn waits(voters: &str, extra_hosts: &[&str]) -> bool {
+        let environment = [("KAFKA_NODE_ID", "1"), ("KAFKA_CONTROLLER_QUORUM_VOTERS", voters)];
+        let log = lines(&["WARN [RaftManager id=1] Error connecting to node nobody:9093 (id: 2 rack: null)"]);
+        let mut facts = facts(Status::Running, &environment, log);
+        let broker = facts.stack.containers.iter_mut().find(|container| container.service == "kafka").unwrap();
+        broker.extra_hosts = extra_hosts.iter().map(|&host| host.to_owned()).collect();
+        let seen = Seen::of(Check {
+            id: "app -> kafka:9092".into(),
+            from: crate::derive::vantage(&facts.stack.containers[0]),
+            target: Target::new(Protocol::Kafka, "kafka", 9092),
+            origins: Vec::new(),
+            expect: Expectation::Answers,
+            published: None,
+            readiness: Readiness::Ready,
+            settings: Vec::new(),
+            security: Security::default(),
+            credentials: None,
+        });
+        let failure = Failure { phase: PhaseName::Connect, kind: Kind::Refused, detail: String::new() };
+        let failed = Failed { seen: &seen, redirect: None, failure: &failure };
+        explain(&facts, &failed, Reason::Voters, |_, _, _| Default::default()).is_some()
+    }
+
+    #[test]
+    fn a_quorum_without_a_majority_never_has_a_leader() {
+        assert!(waits("1@kafka:9093,2@nobody:9093", &[]));
+        assert!(waits("2@localhost:9093", &[]));
+        for (voters, extra_hosts) in [
+            ("1@localhost:9093", vec![]),
+            ("1@kafka:9093", vec![]),
+            ("1@kafka:9093,2@other:9093,3@nobody:9093", vec![]),
+            ("1@kafka:9093,2@nobody:9093", vec!["nobody:10.0.0.1"]),
+            ("1@kafka:9093,2@kafka.example.com:9093", vec![]),
+            ("", vec![]),
+        ] {
+            assert!(!waits(voters, &extra_hosts), "{voters}");
+        }
+    }
+}

@@ -11,9 +11,10 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     match failed.client(facts) {
         Some(client) => {
             let right = kafka_listeners::for_network(&facts.stack, broker, client)?;
-            // Where the failed address is the network's own listener, the listener is right and something else is wrong.
+            // Where the failed address is the network's own listener, or the listener that was asked is one, the listener is
+            // right and something else is wrong.
             if (right.host.as_str(), right.port) == (failed.host(), failed.port())
-                || right.bound == failed.seen.check.target.port
+                || kafka_listeners::is_for_network(&facts.stack, broker, client, failed.seen.check.target.port)
             {
                 return None;
             }
