@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::served::technology;
-use super::variable::Environment;
+use super::variable::{Environment, Variable};
 use crate::stack::Container;
 
 /// At most as many topics of one client are asked for.
@@ -12,8 +12,11 @@ const MOST_TOPICS: usize = 16;
 /// The longest name of a topic that Kafka allows.
 const LONGEST_NAME: usize = 249;
 
-/// Words of topics that brokers or clients make when they first need them, or that are no names.
-const NOT_YET: &[&str] = &["DEAD", "DLQ", "DLT", "ERROR", "ERRORS", "PATTERN", "PREFIX", "REGEX", "RETRY", "SUFFIX"];
+/// Words that may stand between `KAFKA` and `TOPIC`. Of any other nobody can say whether the client uses that topic at all.
+const ROLES: &[&str] = &["CONSUMER", "DESTINATION", "IN", "INPUT", "OUT", "OUTPUT", "PRODUCER", "SINK", "SOURCE"];
+
+/// Words of topics that clients make when they first need them.
+const LATER: &[&str] = &["DEAD", "DLQ", "DLT", "ERROR", "ERRORS", "RETRY"];
 
 /// Variables that name a consumer group, beside those that end in `_KAFKA_GROUP_ID`, `_KAFKA_CONSUMER_GROUP` and the like.
 const GROUPS: &[&str] = &[
@@ -36,6 +39,9 @@ pub fn settings(container: &Container, environment: &Environment, addresses: usi
     let mut groups = BTreeSet::new();
     for (name, value) in environment.iter() {
         let value = value.trim();
+        if environment.is_switched_off(&Variable::new(name)) {
+            continue;
+        }
         if names_topics(name) {
             topics.extend(value.split(',').map(str::trim).filter(|topic| is_name(topic)).map(str::to_owned));
         } else if names_group(name) && !value.is_empty() && value.len() <= LONGEST_NAME && is_printable(value) {
@@ -53,11 +59,16 @@ pub fn settings(container: &Container, environment: &Environment, addresses: usi
     found
 }
 
-/// `KAFKA_TOPIC`, `KAFKA_TOPICS`, `ORDERS_KAFKA_TOPIC`, `KAFKA_ORDERS_TOPIC`.
+/// `KAFKA_TOPIC`, `KAFKA_TOPICS`, `ORDERS_KAFKA_TOPIC`, `KAFKA_INPUT_TOPIC`.
 fn names_topics(name: &str) -> bool {
-    let mut words: Vec<_> = name.split('_').collect();
-    let topic = matches!(words.pop(), Some("TOPIC" | "TOPICS"));
-    topic && words.contains(&"KAFKA") && !words.iter().any(|word| NOT_YET.contains(word))
+    let words: Vec<_> = name.split('_').collect();
+    let [before @ .., "TOPIC" | "TOPICS"] = words.as_slice() else { return false };
+    let known = match before {
+        [.., "KAFKA"] => true,
+        [.., "KAFKA", role] => ROLES.contains(role),
+        _ => false,
+    };
+    known && !before.iter().any(|word| LATER.contains(word))
 }
 
 fn names_group(name: &str) -> bool {
@@ -94,7 +105,7 @@ mod tests {
         let pairs = [
             ("KAFKA_TOPIC", "orders"),
             ("BILLING_KAFKA_TOPICS", "paid, sent"),
-            ("KAFKA_STOCK_TOPIC", "stock"),
+            ("KAFKA_INPUT_TOPIC", "stock"),
             ("KAFKA_GROUP_ID", "billing"),
         ];
         assert_eq!(named("app:1", 1, &pairs), [pair("topics", "orders,paid,sent,stock"), pair("group", "billing")]);
@@ -106,7 +117,8 @@ mod tests {
             ("TOPIC", "orders"),
             ("SNS_TOPIC", "orders"),
             ("KAFKA_TOPIC_PREFIX", "shop"),
-            ("KAFKA_DLQ_TOPIC", "dead"),
+            ("DLQ_KAFKA_TOPIC", "dead"),
+            ("KAFKA_AUDIT_TOPIC", "audit"),
             ("KAFKA_TOPIC", "orders.*"),
             ("KAFKA_TOPIC", "${TOPIC}"),
             ("KAFKA_TOPIC", ""),
@@ -119,6 +131,7 @@ mod tests {
         let topic = [("KAFKA_TOPIC", "orders")];
         assert_eq!(named("confluentinc/cp-kafka-connect:7.9.0", 1, &topic), []);
         assert_eq!(named("app:1", 2, &topic), []);
+        assert_eq!(named("app:1", 1, &[("AUDIT_KAFKA_TOPIC", "audit"), ("AUDIT_ENABLED", "false")]), []);
         assert_eq!(named("app:1", 1, &[("A_KAFKA_GROUP_ID", "a"), ("B_KAFKA_GROUP_ID", "b")]), []);
     }
 }

@@ -243,4 +243,6 @@ fn add(found: &mut BTreeMap<(usize, String), Judged>, order: usize, cause: Cause
 }
 
 #[cfg(test)]
+mod kafka_tests;
+#[cfg(test)]
 mod tests;

@@ -61,7 +61,7 @@ pub fn missing_topics(needed: &[String], observation: &Observation) -> Vec<Strin
 /// How many copies the brokers want of the topic of consumer groups, and how many brokers there are, where they can never
 /// make it.
 #[must_use]
-pub fn too_many_copies(facts_stack: &Stack, checks: &[Seen], seen: &Seen) -> Option<(usize, usize)> {
+pub fn too_many_copies(stack: &Stack, checks: &[Seen], seen: &Seen) -> Option<(usize, usize)> {
     let observation = seen.observation.as_ref()?;
     let mut told = peers(observation).filter_map(|peer| peer.topics.get(OFFSETS_TOPIC)).peekable();
     told.peek()?;
@@ -69,7 +69,7 @@ pub fn too_many_copies(facts_stack: &Stack, checks: &[Seen], seen: &Seen) -> Opt
         return None;
     }
     let wanted = peers(observation).filter_map(|peer| peer.settings.get(OFFSETS_REPLICAS)?.parse().ok()).min()?;
-    let brokers = at_most(facts_stack, checks, seen)?;
+    let brokers = at_most(stack, checks, seen)?;
     (wanted > brokers).then_some((wanted, brokers))
 }
 
@@ -92,7 +92,8 @@ fn at_most(stack: &Stack, checks: &[Seen], seen: &Seen) -> Option<usize> {
         }
     }
     let is_broker = |container: &&Container| {
-        let kafka = technology(container).is_some_and(|technology| technology.protocol() == Protocol::Kafka);
+        let kafka = technology(container).is_some_and(|technology| technology.protocol() == Protocol::Kafka)
+            || kafka_listeners::setting(container, "ADVERTISED_LISTENERS").is_some();
         let roles = kafka_listeners::setting(container, "PROCESS_ROLES");
         kafka && roles.is_none_or(|roles| roles.contains("broker")) && !elsewhere.contains(container.id.as_str())
     };

@@ -130,3 +130,106 @@ fn settings(reader: &mut Reader, version: i16) -> Option<BTreeMap<String, String
     }
     Some(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An answer as a broker of this version writes it.
+    struct Reply {
+        bytes: Vec<u8>,
+        version: i16,
+    }
+
+    impl Reply {
+        fn count(&mut self, count: usize) {
+            if self.version >= 4 {
+                self.bytes.push(u8::try_from(count + 1).unwrap());
+            } else {
+                self.bytes.extend(i32::try_from(count).unwrap().to_be_bytes());
+            }
+        }
+
+        fn string(&mut self, text: &str) {
+            if self.version >= 4 {
+                self.bytes.push(u8::try_from(text.len() + 1).unwrap());
+            } else {
+                self.bytes.extend(i16::try_from(text.len()).unwrap().to_be_bytes());
+            }
+            self.bytes.extend(text.as_bytes());
+        }
+
+        fn tags(&mut self) {
+            if self.version >= 4 {
+                self.bytes.push(0);
+            }
+        }
+
+        fn resource(&mut self, kind: i8, name: &str, error: i16, settings: &[(&str, &str, bool)]) {
+            self.bytes.extend(error.to_be_bytes());
+            self.string("");
+            self.bytes.extend(kind.to_be_bytes());
+            self.string(name);
+            self.count(settings.len());
+            for (name, value, sensitive) in settings {
+                self.string(name);
+                self.string(value);
+                self.bytes.extend([0, 5, u8::from(*sensitive)]);
+                self.count(1);
+                self.string(name);
+                self.string(value);
+                self.bytes.push(5);
+                self.tags();
+                if self.version >= 3 {
+                    self.bytes.push(2);
+                    self.string("");
+                }
+                self.tags();
+            }
+            self.tags();
+        }
+    }
+
+    fn reply(version: i16) -> Vec<u8> {
+        let mut reply = Reply { bytes: vec![0; 4], version };
+        reply.count(5);
+        reply.resource(TOPIC, "orders", 0, &[("cleanup.policy", "delete", false)]);
+        let settings = [
+            ("node.id", "7", false),
+            ("auto.create.topics.enable", "false", false),
+            ("ssl.keystore.password", "hunter2", false),
+            ("min.insync.replicas", "3", true),
+        ];
+        reply.resource(BROKER, "7", 0, &settings);
+        reply.resource(TOPIC, "gone", UNKNOWN_TOPIC, &[]);
+        reply.resource(TOPIC, "forbidden", 29, &[]);
+        reply.resource(TOPIC, "unasked", 0, &[]);
+        reply.bytes
+    }
+
+    #[test]
+    fn settings_and_topics_are_read_in_every_version_and_order() {
+        let asked = ["forbidden", "gone", "orders"].map(str::to_owned);
+        let expected = Description {
+            settings: [("auto.create.topics.enable", "false"), ("node.id", "7")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            topics: [("gone".to_owned(), false), ("orders".to_owned(), true)].into(),
+            ..Description::default()
+        };
+        for version in VERSIONS {
+            let bytes = reply(version);
+            assert_eq!(answer(&bytes, version, &asked), Some(expected.clone()), "version {version}");
+            for cut in 0..bytes.len() {
+                assert_eq!(answer(&bytes[..cut], version, &asked), None, "version {version}, {cut} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn topics_are_asked_for_only_where_their_absence_is_told() {
+        let holds =
+            |version| question(version, 1, &["orders".to_owned()]).frame(1).windows(6).any(|bytes| bytes == b"orders");
+        assert_eq!([1, 2, 3, 4].map(holds), [false, false, true, true]);
+    }
+}
