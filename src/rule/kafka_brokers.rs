@@ -125,7 +125,7 @@ pub fn services<'a>(containers: &BTreeMap<&str, &'a Container>) -> Vec<&'a str> 
 
 /// The sets of brokers that were reached together, each once: the clusters, as far as they were seen.
 #[must_use]
-pub fn clusters<'a>(facts: &'a Facts) -> Vec<BTreeMap<&'a str, &'a Container>> {
+pub fn clusters(facts: &Facts) -> Vec<BTreeMap<&str, &Container>> {
     let mut found: Vec<BTreeMap<&str, &Container>> = Vec::new();
     for seen in &facts.checks {
         let reached = reached(&facts.stack, seen);
