@@ -236,7 +236,7 @@ mod tests {
             let (technology, tls) = catalog().of_scheme(scheme).unwrap();
             (technology.protocol(), technology.default_port, tls)
         };
-        assert_eq!(of("postgresql"), (Protocol::Tcp, Some(5432), false));
+        assert_eq!(of("postgresql"), (Protocol::Postgres, Some(5432), false));
         assert_eq!(of("redis"), (Protocol::Redis, Some(6379), false));
         assert_eq!(of("rediss"), (Protocol::Redis, Some(6379), true));
         assert_eq!(of("amqp"), (Protocol::Tcp, Some(5672), false));

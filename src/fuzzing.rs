@@ -17,7 +17,7 @@ use crate::plan::Credentials;
 use crate::probe::dns::client::{Question, Reply};
 use crate::probe::dns::files::{Config, hosts_addresses};
 use crate::probe::tls::certificate::{Cover, cover};
-use crate::probe::{Attempt, Options, Request, dns, http, kafka, mysql, redis, sockets};
+use crate::probe::{Attempt, Options, Request, Stream, dns, http, kafka, mysql, postgres, redis, sockets};
 use crate::target::Protocol;
 
 /// A peer that has said everything that it will say, listens to all, and closes.
@@ -54,6 +54,10 @@ pub async fn converse(request: &Request, said: &[u8]) -> Observation {
     let _ = match target.protocol {
         Protocol::Mysql => mysql::converse(&mut attempt, tape, target, credentials).await,
         Protocol::Redis => redis::converse(&mut attempt, tape, target, credentials).await,
+        Protocol::Postgres => {
+            let channel = (Box::new(tape) as Box<dyn Stream>, Vec::new());
+            postgres::converse(&mut attempt, channel, target, credentials, &request.security).await
+        }
         Protocol::Kafka => {
             let client = kafka::Client { security: &request.security, credentials };
             kafka::ask_over(&mut attempt, tape, target, client).await.map(drop)

@@ -185,7 +185,7 @@ pub enum FailureKind {
     ProtectedMode,
     /// All connections of the server are in use.
     TooManyConnections,
-    /// The named database does not exist, or not for this account.
+    /// The named database does not exist.
     UnknownDatabase,
     /// The server accepts no one from this address.
     HostNotAllowed,
@@ -207,6 +207,10 @@ pub enum FailureKind {
     CertificateUntrusted,
     /// The account's authentication plugin or mechanism is not to be had, on one side or the other.
     AuthenticationUnsupported,
+    /// MySQL takes the password under its own key alone, and the client may not ask for that.
+    KeyRetrieval,
+    /// The account is let in, and may not use the database or ask what every client asks.
+    PermissionDenied,
 }
 
 /// An address that a peer handed out, and what was seen there.
@@ -242,6 +246,8 @@ pub enum Peer {
     Kafka(KafkaPeer),
     /// A MySQL or MariaDB server.
     Mysql(MysqlPeer),
+    /// A server that speaks PostgreSQL's protocol.
+    Postgres(PostgresPeer),
     /// A server that speaks Redis' protocol.
     Redis(RedisPeer),
     /// An HTTP server.
@@ -311,6 +317,22 @@ pub struct MysqlPeer {
     pub connections: Option<(u32, u32)>,
 }
 
+/// What a server said that speaks PostgreSQL's protocol.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct PostgresPeer {
+    /// As it says after a login.
+    pub version: Option<String>,
+    /// How it wants the password: `SCRAM-SHA-256`, `MD5`, `cleartext`, or `trust` where it wants none.
+    pub authentication: Option<String>,
+    /// Whether it follows another server and takes no writes, where it says so.
+    pub in_recovery: Option<bool>,
+    /// Whether its transactions are read-only by default, where it says so.
+    pub read_only: Option<bool>,
+    /// The server's limit of connections and how many are in use, where a login allowed to ask.
+    pub connections: Option<(u32, u32)>,
+}
+
 /// What a Redis server said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -351,6 +373,7 @@ impl Peer {
                 let free = mysql.connections.map(|(limit, used)| format!(", {used} of {limit} connections in use"));
                 format!("{} {}{}", mysql.product, mysql.version, free.unwrap_or_default())
             }
+            Self::Postgres(postgres) => postgres.summary(),
             Self::Redis(redis) => match &redis.version {
                 Some(version) => format!("{} {version}", redis.product),
                 None => redis.product.clone(),
@@ -362,6 +385,19 @@ impl Peer {
             Self::Tcp { banner: Some(banner) } => format!("said {banner:?}"),
             Self::Tcp { banner: None } => "open".into(),
         }
+    }
+}
+
+impl PostgresPeer {
+    fn summary(&self) -> String {
+        let name = self.version.as_ref().map_or_else(|| "PostgreSQL".into(), |version| format!("PostgreSQL {version}"));
+        let free = self.connections.map(|(limit, used)| format!(", {used} of {limit} connections in use"));
+        let state = match (self.in_recovery, self.read_only) {
+            (Some(true), _) => ", a standby",
+            (_, Some(true)) => ", read-only",
+            _ => "",
+        };
+        format!("{name}{state}{}", free.unwrap_or_default())
     }
 }
 

@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use tokio::sync::{Semaphore, mpsc::UnboundedSender};
 
 use crate::observation::Observation;
+use crate::plan::accounts::SPARES;
 use crate::plan::{Check, Expectation, Readiness, Security, Vantage};
 use crate::probe::{Options, Request};
 use crate::stack::{Container, Stack};
@@ -104,7 +105,8 @@ fn request(stack: &Stack, check: &Check, how: How) -> Request {
         round_trip: how.round_trip,
         system_resolver: check.from == Vantage::Host || (check.from == Vantage::Engine && !stack.engine.apart),
         connect_only: check.expect == Expectation::Closed,
-        spare_cache: check.login_would_hide(),
+        spare_cache: check.login_would_hide() || check.setting(SPARES).is_some(),
+        keyless: check.login_would_hide(),
     };
     let timeout = if how.round_trip { how.timeout.max(ROUND_TRIP) } else { how.timeout };
     Request {

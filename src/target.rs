@@ -19,13 +19,16 @@ pub enum Protocol {
     Kafka,
     /// The MySQL and MariaDB client/server protocol.
     Mysql,
+    /// PostgreSQL's frontend/backend protocol.
+    Postgres,
     /// Redis and its descendants (RESP).
     Redis,
 }
 
 impl Protocol {
     /// Every protocol, in the order in which help texts list them.
-    pub const ALL: [Self; 6] = [Self::Tcp, Self::Http, Self::Https, Self::Kafka, Self::Mysql, Self::Redis];
+    pub const ALL: [Self; 7] =
+        [Self::Tcp, Self::Http, Self::Https, Self::Kafka, Self::Mysql, Self::Postgres, Self::Redis];
 
     /// The scheme of a target's URL.
     #[must_use]
@@ -36,6 +39,7 @@ impl Protocol {
             Self::Https => "https",
             Self::Kafka => "kafka",
             Self::Mysql => "mysql",
+            Self::Postgres => "postgres",
             Self::Redis => "redis",
         }
     }
@@ -49,6 +53,7 @@ impl Protocol {
             Self::Https => Some(443),
             Self::Kafka => Some(9092),
             Self::Mysql => Some(3306),
+            Self::Postgres => Some(5432),
             Self::Redis => Some(6379),
         }
     }
@@ -92,7 +97,9 @@ impl Target {
     #[must_use]
     pub fn identity(&self) -> String {
         match (&self.path, self.protocol) {
-            (Some(database), Protocol::Mysql | Protocol::Redis) => format!("{}/{database}", self.address()),
+            (Some(database), Protocol::Mysql | Protocol::Postgres | Protocol::Redis) => {
+                format!("{}/{database}", self.address())
+            }
             _ => self.address(),
         }
     }

@@ -105,7 +105,7 @@ async fn judged_as_by_its_client(server: Server, product: &str) {
     for (user, password, database, kind, code) in [
         ("app", "right", "shop", None, 0),
         ("app", "wrong", "shop", Some(FailureKind::AuthenticationFailed), 1045),
-        ("app", "right", "nowhere", Some(FailureKind::UnknownDatabase), 1044),
+        ("app", "right", "nowhere", Some(FailureKind::PermissionDenied), 1044),
         ("root", "root", "nowhere", Some(FailureKind::UnknownDatabase), 1049),
     ] {
         let seen = server.look(Protocol::Mysql, Some(database), Some((user, password))).await;

@@ -15,7 +15,7 @@ use crosscheck::text;
 pub type Run = fn(&[u8]);
 
 /// Every target, by name.
-pub const ALL: [(&str, Run); 14] = [
+pub const ALL: [(&str, Run); 15] = [
     ("address", address),
     ("certificate", certificate),
     ("declared", declared),
@@ -25,6 +25,7 @@ pub const ALL: [(&str, Run); 14] = [
     ("kafka", kafka),
     ("kafka_answers", kafka_answers),
     ("mysql", mysql),
+    ("postgres", postgres),
     ("proc_net_tcp", proc_net_tcp),
     ("redis", redis),
     ("system_files", system_files),
@@ -78,6 +79,10 @@ fn assert_safe(seen: &Observation) {
         Some(Peer::Mysql(peer)) => {
             texts.extend([&*peer.product, &*peer.version].into_iter().chain(peer.plugin.as_deref()));
         }
+        Some(Peer::Postgres(peer)) => {
+            texts.extend(peer.authentication.as_deref());
+            later.extend(peer.version.as_deref());
+        }
         Some(Peer::Redis(peer)) => {
             later.extend(peer.version.as_deref().into_iter().chain(peer.role.as_deref()));
         }
@@ -113,6 +118,12 @@ fn converse(protocol: Protocol, database: Option<&str>, input: &[u8]) -> Observa
 /// The greeting and the login of MySQL, and the answers to the first questions.
 pub fn mysql(input: &[u8]) {
     converse(Protocol::Mysql, Some("shop"), input);
+}
+
+/// The login of PostgreSQL, and the answer to the first question.
+pub fn postgres(input: &[u8]) {
+    let seen = converse(Protocol::Postgres, Some("shop"), input);
+    assert!(seen.failure.is_some() || seen.unlooked.is_some() || input.len() > 5, "passed without an answer: {seen:?}");
 }
 
 /// Redis, from `PING` to `INFO`.

@@ -26,7 +26,14 @@ pub struct Found {
 /// The client's credentials for an address. None are given for protocols in which crosscheck does not log in.
 #[must_use]
 pub fn find(address: &Address, variable: &Variable, environment: &Environment, protocol: Protocol) -> Found {
-    if !matches!(protocol, Protocol::Mysql | Protocol::Redis | Protocol::Tcp) {
+    if !matches!(protocol, Protocol::Mysql | Protocol::Postgres | Protocol::Redis | Protocol::Tcp) {
+        return Found::default();
+    }
+    // libpq fills in what a URL leaves out; other drivers do not.
+    let libpq = |known: &Credentials| {
+        known.password.is_none() && ["PGPASSWORD", "PGPASSFILE"].iter().any(|name| environment.get(name).is_some())
+    };
+    if protocol == Protocol::Postgres && address.credentials.as_ref().is_some_and(libpq) {
         return Found::default();
     }
     let user = environment.sibling(variable, USERS);
@@ -105,8 +112,8 @@ pub fn database(
     let beside = || environment.sibling(variable, DATABASES).filter(plain).map(str::to_owned);
     let bare = matches!(address.form, Form::HostPort | Form::Host);
     match protocol {
-        Protocol::Mysql if bare => beside(),
-        Protocol::Mysql => address.database.clone(),
+        Protocol::Mysql | Protocol::Postgres if bare => beside(),
+        Protocol::Mysql | Protocol::Postgres => address.database.clone(),
         Protocol::Redis => {
             let number = if bare { beside() } else { address.database.clone() };
             redis_database(number.or_else(|| address.parameter("db").map(str::to_owned)).as_deref())

@@ -191,7 +191,7 @@ pub fn target_and_credentials(stack: &Stack, text: &str) -> Result<(Target, Opti
     let mut target = Target::new(protocol, address.host.clone(), port);
     target.path = match protocol {
         Protocol::Http | Protocol::Https => path(text),
-        Protocol::Mysql => address.database.clone(),
+        Protocol::Mysql | Protocol::Postgres => address.database.clone(),
         Protocol::Redis => credentials::redis_database(address.database.as_deref()),
         Protocol::Tcp | Protocol::Kafka => None,
     };
@@ -340,7 +340,7 @@ mod tests {
             ("mysql -> redis://redis:6379", vec!["mysql -> redis://redis:6379"]),
             ("mysql->redis://redis", vec!["mysql -> redis://redis:6379"]),
             ("app -> kafka://kafka:29092", vec!["app#1 -> kafka://kafka:29092", "app#2 -> kafka://kafka:29092"]),
-            ("app#2 -> postgres://db/shop", vec!["app#2 -> tcp://db:5432"]),
+            ("app#2 -> postgres://db/shop", vec!["app#2 -> postgres://db:5432/shop"]),
             ("redis -/-> mysql://mysql:3306/shop", vec!["redis -/-> mysql://mysql:3306/shop"]),
             ("host -> http://localhost:8080/health?x=1", vec!["host -> http://localhost:8080/health?x=1"]),
             ("host -> https://example.org", vec!["host -> https://example.org:443"]),

@@ -29,7 +29,7 @@ const PLACEHOLDERS: &str = "\
 const PLAIN_SCHEMES: &[&str] = &["tcp", "grpc", "grpcs", "ssl", "tls"];
 
 /// JDBC parameters that decide how MySQL's driver logs in.
-const MYSQL_PARAMETERS: &[&str] = &["useSSL", "sslMode", "allowPublicKeyRetrieval"];
+const MYSQL_PARAMETERS: &[&str] = &["useSSL", "sslMode", "allowPublicKeyRetrieval", "serverRSAPublicKeyFile"];
 
 /// Kafka's security protocols, as schemes.
 const SECURITY_PROTOCOLS: &[&str] = &["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
@@ -284,11 +284,14 @@ impl<'a> Meaning<'a> {
         }
         let is_peer = self.known.is_some_and(|known| known.role == Role::Peer);
         let is_kafka = by_variable().is_some_and(|known| known.protocol() == Protocol::Kafka);
-        if is_peer || (self.tls && !is_kafka) {
+        if is_peer {
             return Protocol::Tcp;
         }
         if self.tls {
-            return Protocol::Kafka;
+            let spoken = self.settled.or_else(|| by_variable().map(Technology::protocol));
+            let secured = [Protocol::Mysql, Protocol::Postgres, Protocol::Redis];
+            let spoken = spoken.filter(|protocol| secured.contains(protocol));
+            return spoken.unwrap_or(if is_kafka { Protocol::Kafka } else { Protocol::Tcp });
         }
         if let Some(protocol) = self.settled {
             return protocol;

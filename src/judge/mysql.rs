@@ -3,14 +3,14 @@
 use crate::observation::{Depth, Observation, Peer};
 use crate::plan::Check;
 
-/// A client that may not ask for the server's key gets in only while the server remembers its password, and a login of
-/// ours would make it remember.
+/// A client that may not ask for the server's key gets in only while the server remembers its password. Without that
+/// password nobody can tell whether it does.
 pub fn remembers(check: &Check, observation: &Observation) -> Option<String> {
     let Some(Peer::Mysql(peer)) = &observation.peer else { return None };
     let spared = observation.depth < Depth::LoggedIn && peer.plugin.as_deref() == Some("caching_sha2_password");
     (spared && check.login_would_hide()).then(|| {
         format!(
-            "{} disables TLS without allowPublicKeyRetrieval=true: it gets in only while the server remembers its password, and trying would change that",
+            "{} disables TLS without allowPublicKeyRetrieval=true: it gets in only while the server remembers its password, and crosscheck does not know that password",
             check.from
         )
     })

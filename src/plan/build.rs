@@ -45,7 +45,7 @@ pub fn build(stack: &Stack, connections: Vec<Connection>, narrow: &Narrow) -> Ve
             }
         }
     }
-    let mut checks: Vec<Check> = checks.into_values().filter(|check| narrow.keeps(stack, check)).collect();
+    let mut checks: Vec<Check> = checks.into_values().collect();
     for check in &mut checks {
         check.origins.sort();
         check.origins.dedup();
@@ -56,6 +56,8 @@ pub fn build(stack: &Stack, connections: Vec<Connection>, narrow: &Narrow) -> Ve
             check.settings.push(("credentials".into(), "withheld".into()));
         }
     }
+    super::accounts::relate(stack, &mut checks);
+    checks.retain(|check| narrow.keeps(stack, check));
     checks
 }
 

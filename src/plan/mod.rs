@@ -1,5 +1,6 @@
 //! The checks that will run, as plain data: who looks at what, why, and whether it can be looked at at all.
 
+pub mod accounts;
 pub mod build;
 
 use std::fmt;
@@ -279,12 +280,15 @@ impl Check {
     }
 
     /// Whether a login of ours could do what the client itself cannot: a full login over plain text fills MySQL's cache,
-    /// and hides that the client's own would have failed.
+    /// and hides that the client's own would have failed. A client that has the server's key in a file needs neither.
     #[must_use]
     pub fn login_would_hide(&self) -> bool {
         let says = |name: &str, value: &str| self.setting(name).is_some_and(|said| said.eq_ignore_ascii_case(value));
         let plain = says("useSSL", "false") || says("sslMode", "DISABLED");
-        self.target.protocol == Protocol::Mysql && plain && !says("allowPublicKeyRetrieval", "true")
+        self.target.protocol == Protocol::Mysql
+            && plain
+            && !says("allowPublicKeyRetrieval", "true")
+            && self.setting("serverRSAPublicKeyFile").is_none()
     }
 
     /// What the client needs of a Kafka cluster, from its settings `topics` and `group`.

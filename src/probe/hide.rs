@@ -8,7 +8,7 @@ use crate::plan::Credentials;
 
 /// Wordings of the servers themselves. Common passwords (`password`, `user`) are part of them, and a stand-in there
 /// would tell the reader what the password is.
-const OWN_WORDS: [&str; 8] = [
+const OWN_WORDS: [&str; 13] = [
     "Access denied for user",
     "(using password: YES)",
     "(using password: NO)",
@@ -17,6 +17,11 @@ const OWN_WORDS: [&str; 8] = [
     "AUTH <password> called without any password configured for the default user",
     "AUTH, but no password is set",
     "with args beginning with:",
+    "password authentication failed for",
+    "no pg_hba.conf entry for host",
+    "no encryption",
+    "sorry, too many clients already",
+    "does not exist",
 ];
 
 /// What stands where the password stood.
@@ -40,14 +45,14 @@ pub(super) fn hide<'a>(text: &'a str, credentials: Option<&Credentials>) -> Cow<
         return Cow::Borrowed(text);
     }
     let cut = text.find("with args beginning with:").map_or(text.len(), |at| at + "with args beginning with:".len());
-    // The name of the account stands in MySQL's refusals, and is often the password too.
-    let account = format!("'{user}'@");
+    // The name of the account stands in the refusals of MySQL and PostgreSQL, and is often the password too.
+    let accounts = [format!("'{user}'@"), format!("user \"{user}\""), format!("role \"{user}\"")];
     let mut out = String::new();
     let mut rest = &text[..cut];
     while let Some((at, own)) = OWN_WORDS
         .iter()
         .copied()
-        .chain([account.as_str()])
+        .chain(accounts.iter().map(String::as_str))
         .filter_map(|own| rest.find(own).map(|at| (at, own)))
         .min_by_key(|&(at, own)| (at, usize::MAX - own.len()))
     {

@@ -3,12 +3,14 @@
 //! One attempt, the caller's deadline, time by phase, every read bounded. One file per protocol;
 //! each has one function, `look`, that fills the [`Attempt`] it is given.
 
+mod channel;
 pub mod dns;
 mod hide;
 pub mod http;
 mod interfaces;
 pub mod kafka;
 pub mod mysql;
+pub mod postgres;
 pub mod redis;
 pub mod serve;
 pub mod sockets;
@@ -64,6 +66,8 @@ pub struct Options {
     pub system_resolver: bool,
     /// MySQL: do not log in where a full login would make the server remember the password.
     pub spare_cache: bool,
+    /// MySQL: the client may not ask for the server's key.
+    pub keyless: bool,
     /// Stop at the TCP connection, whatever the protocol: the question is only whether it can be made.
     pub connect_only: bool,
 }
@@ -240,8 +244,11 @@ pub async fn look(request: &Request) -> Observation {
             let client = kafka::Client { security: &request.security, credentials: request.credentials.as_ref() };
             kafka::look(&mut attempt, target, client).await
         }
-        Protocol::Mysql => mysql::look(&mut attempt, target, request.credentials.as_ref()).await,
-        Protocol::Redis => redis::look(&mut attempt, target, request.credentials.as_ref()).await,
+        Protocol::Mysql => mysql::look(&mut attempt, target, request.credentials.as_ref(), &request.security).await,
+        Protocol::Postgres => {
+            postgres::look(&mut attempt, target, request.credentials.as_ref(), &request.security).await
+        }
+        Protocol::Redis => redis::look(&mut attempt, target, request.credentials.as_ref(), &request.security).await,
     };
     attempt.observation
 }

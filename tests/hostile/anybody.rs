@@ -15,13 +15,15 @@ use super::peers::play;
 type Honest = fn() -> Vec<u8>;
 
 /// What an honest server says from its first byte on, whatever it is asked: at least as much as a look waits for.
-pub const SPOKEN: [(Protocol, Honest); 6] = [
+pub const SPOKEN: [(Protocol, Honest); 7] = [
     (Protocol::Tcp, || b"220 mail.shop.test ESMTP\r\n".to_vec()),
     (Protocol::Http, || b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nServer: x\r\n\r\nok".to_vec()),
     // A record that announces a whole ServerHello.
     (Protocol::Https, || [&b"\x16\x03\x03\x01\x00\x02\0\0\xfc\x03\x03"[..], &[7; 60]].concat()),
     (Protocol::Kafka, kafka::honest),
     (Protocol::Mysql, super::servers::mysql_greeting),
+    // A server that wants a password by SCRAM.
+    (Protocol::Postgres, || b"R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0".to_vec()),
     (Protocol::Redis, || b"+PONG\r\n$22\r\nredis_version:7.0.15\r\n\r\n".to_vec()),
 ];
 

@@ -22,6 +22,9 @@ const KEPT: &[&str] = &[
 /// Parameters that are kept and name a file; where that lies is shown to nobody.
 const FILES: &[&str] = &["sslrootcert", "ssl_ca_certs", "ssl_ca", "ssl-ca", "tlsCAFile"];
 
+/// Parameters of which only that they are set is kept.
+const NOTED: &[&str] = &["serverRSAPublicKeyFile"];
+
 /// Parameters that hold no secret and may be shown, beside those that are kept. What is not listed is hidden: nobody knows
 /// what somebody's driver calls a password.
 const SHOWN: &[&str] = &[
@@ -69,6 +72,9 @@ pub(super) fn kept<'a>(items: impl Iterator<Item = &'a str>) -> Vec<(String, Str
     let pairs = items.filter_map(|item| item.split_once('='));
     let kept = pairs.filter_map(|(name, value)| {
         let known = |names: &'static [&str]| names.iter().find(|known| known.eq_ignore_ascii_case(name.trim()));
+        if let Some(noted) = known(NOTED) {
+            return (!value.is_empty()).then(|| ((*noted).to_owned(), "set".to_owned()));
+        }
         if let Some(name) = known(KEPT) {
             return is_plain(value).then(|| ((*name).to_owned(), value.to_owned()));
         }

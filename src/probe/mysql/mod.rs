@@ -11,6 +11,11 @@
 //! `log_error_verbosity=3` on (2 is the default); MariaDB writes one warning, as it does for a connection that is just
 //! closed, so the account's name says whose it is.
 //!
+//! A server holds passwords of `caching_sha2_password` once somebody logged in with them over TLS or under its key; from
+//! then on their hash is enough. A client that may do neither gets in only while the server holds its password, so it is
+//! looked at with the hash alone: where the server then wants more, that client fails. A login that would make the server
+//! hold the password, and so mend such a client until the server restarts, is not made for anybody else either.
+//!
 //! What a greeting cannot show: both servers keep a connection for administrators and refuse the others only after
 //! their login, so a server whose connections are just used up still greets.
 
@@ -27,12 +32,13 @@ use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 
 use self::greeting::Greeting;
-use self::login::{Account, Login, Password, log_in};
+use self::login::{Account, Caution, Login, Password, log_in};
 use self::packet::{ServerError, Wire};
+use super::channel::Channel;
 use super::hide::hide;
-use super::{Attempt, Fault, Stop, Stream};
+use super::{Attempt, Fault, Stop, Stream, tls};
 use crate::observation::{Depth, FailureKind, Peer, PhaseName};
-use crate::plan::Credentials;
+use crate::plan::{Credentials, Security, Tls};
 use crate::target::Target;
 use crate::text;
 
@@ -41,6 +47,18 @@ const EXPECTED: &str = "a MySQL server";
 
 /// The account that ends a handshake without credentials.
 const NOBODY: &str = "crosscheck-without-credentials";
+
+/// What is noted where such a client gets in.
+const REMEMBERED: &str = "it gets in because the server holds its password from an earlier login: once the server is \
+                          restarted, Public Key Retrieval is not allowed";
+
+/// Why it does not get in otherwise, in the words of its driver.
+const KEY_WANTED: &str = "Public Key Retrieval is not allowed: without TLS the server takes the password under its key \
+                          alone, and the client may not ask for that";
+
+/// Why nobody else is logged in then.
+const SPARED: &str = "a login would make the server hold the password, and so hide that another client of this account \
+                      may not ask for the server's key";
 
 /// The code of a server that accepts nobody without TLS (`require_secure_transport`).
 const TLS_DEMANDED: u16 = 3159;
@@ -53,12 +71,36 @@ const ACCESS_DENIED: u16 = 1045;
 ///
 /// # Errors
 /// [`Stop`] when a step failed.
-pub async fn look(attempt: &mut Attempt, target: &Target, credentials: Option<&Credentials>) -> Result<(), Stop> {
-    let stream = attempt.connect(target).await?;
-    converse(attempt, stream, target, credentials).await
+pub async fn look(
+    attempt: &mut Attempt,
+    target: &Target,
+    credentials: Option<&Credentials>,
+    security: &Security,
+) -> Result<(), Stop> {
+    let mut wire = Wire::new(attempt.connect(target).await?);
+    let greeting = greet(attempt, &mut wire).await?;
+    let known = credentials.filter(|known| !known.user.is_empty());
+    let offered = greeting.offers(greeting::capability::SSL);
+    let (mut wire, secure) = match security.tls {
+        Tls::Required if !offered => {
+            leave(attempt, &mut wire.plain(), greeting, false).await?;
+            missed(attempt);
+            let words = "the client wants TLS, and the server offers none";
+            return Err(attempt.fail(PhaseName::Tls, Fault::new(FailureKind::TlsFailed, words)));
+        }
+        Tls::Required | Tls::Preferred if offered => {
+            let with_database = known.is_some() && database(target).is_some();
+            (encrypt(attempt, wire, &greeting, target, (security, with_database)).await?, true)
+        }
+        _ => (wire.plain(), false),
+    };
+    match known {
+        Some(credentials) => client(attempt, wire, greeting, target, (credentials, secure)).await,
+        None => leave(attempt, &mut wire, greeting, secure).await,
+    }
 }
 
-/// As [`look`], over a connection that stands.
+/// As [`look`] without TLS, over a connection that stands.
 pub(crate) async fn converse(
     attempt: &mut Attempt,
     stream: impl Stream + 'static,
@@ -67,15 +109,37 @@ pub(crate) async fn converse(
 ) -> Result<(), Stop> {
     let mut wire = Wire::new(stream);
     let greeting = greet(attempt, &mut wire).await?;
-    let spared = attempt.options.spare_cache && greeting.plugin.as_deref() == Some("caching_sha2_password");
-    match credentials.filter(|known| !known.user.is_empty() && !spared) {
-        Some(credentials) => client(attempt, wire, greeting, target, credentials).await,
-        None => leave(attempt, &mut wire, greeting).await,
+    match credentials.filter(|known| !known.user.is_empty()) {
+        Some(credentials) => client(attempt, wire.plain(), greeting, target, (credentials, false)).await,
+        None => leave(attempt, &mut wire.plain(), greeting, false).await,
     }
 }
 
+fn database(target: &Target) -> Option<&str> {
+    target.path.as_deref().filter(|name| !name.is_empty())
+}
+
+/// Begins TLS. Nothing is verified unless the client's settings ask for it (`VERIFY_CA`, `VERIFY_IDENTITY`).
+async fn encrypt(
+    attempt: &mut Attempt,
+    mut wire: Wire<TcpStream>,
+    greeting: &Greeting,
+    target: &Target,
+    (security, with_database): (&Security, bool),
+) -> Result<Wire, Stop> {
+    let asked = wire.write(&login::tls_request(greeting, with_database)).await;
+    asked.map_err(|fault| attempt.fail(PhaseName::Tls, fault))?;
+    let security = Security {
+        verifies_chain: Some(security.verifies_chain.unwrap_or(false)),
+        verifies_name: Some(security.verifies_name.unwrap_or(false)),
+        ..security.clone()
+    };
+    let wrap = async |stream| Ok(Box::new(tls::wrap(attempt, stream, &target.host, &security).await?) as Channel);
+    wire.over(wrap).await
+}
+
 /// Reads the greeting and notes what it tells.
-async fn greet(attempt: &mut Attempt, wire: &mut Wire) -> Result<Greeting, Stop> {
+async fn greet(attempt: &mut Attempt, wire: &mut Wire<impl Stream>) -> Result<Greeting, Stop> {
     match attempt.step(PhaseName::Handshake, hear(wire)).await {
         Ok(Ok(greeting)) => {
             attempt.reached(Depth::Answered);
@@ -95,7 +159,7 @@ async fn greet(attempt: &mut Attempt, wire: &mut Wire) -> Result<Greeting, Stop>
 }
 
 /// The server's greeting, or the refusal in its place.
-async fn hear(wire: &mut Wire) -> Result<Result<Greeting, ServerError>, Fault> {
+async fn hear(wire: &mut Wire<impl Stream>) -> Result<Result<Greeting, ServerError>, Fault> {
     let packet = wire.first().await?;
     if let Some(error) = ServerError::parse(&packet) {
         return Ok(Err(error));
@@ -144,11 +208,11 @@ fn explain_silence(attempt: &mut Attempt, head: &[u8]) {
 
 /// Ends the handshake as `NOBODY`. Its outcome says nothing of the accounts that matter: only what is true of every
 /// client counts.
-async fn leave(attempt: &mut Attempt, wire: &mut Wire, greeting: Greeting) -> Result<(), Stop> {
-    let account = Account { user: NOBODY, password: "", database: None };
+async fn leave(attempt: &mut Attempt, wire: &mut Wire, greeting: Greeting, secure: bool) -> Result<(), Stop> {
+    let account = Account { user: NOBODY, password: "", database: None, caution: Caution::default(), secure };
     match timeout_at(attempt.deadline, log_in(wire, greeting, account)).await {
         // A server that lets everybody in.
-        Ok(Ok(Login::Accepted)) => query::quit(wire).await,
+        Ok(Ok(Login::Accepted(_))) => query::quit(wire).await,
         Ok(Ok(Login::Refused { error, .. })) if error.kind() == FailureKind::TooManyConnections => {
             return Err(refused(attempt, PhaseName::Handshake, &error, None));
         }
@@ -170,21 +234,36 @@ async fn client(
     mut wire: Wire,
     greeting: Greeting,
     target: &Target,
-    credentials: &Credentials,
+    (credentials, secure): (&Credentials, bool),
 ) -> Result<(), Stop> {
     let account = Account {
         user: &credentials.user,
         password: credentials.password.as_ref().map_or("", |password| password.expose_secret()),
-        database: target.path.as_deref().filter(|name| !name.is_empty()),
+        database: database(target),
+        secure,
+        caution: Caution { spare_cache: attempt.options.spare_cache, keyless: attempt.options.keyless },
     };
-    let tls = greeting.offers(greeting::capability::SSL);
+    let tls = greeting.offers(greeting::capability::SSL) && !secure;
     match attempt.step(PhaseName::Login, log_in(&mut wire, greeting, account)).await? {
-        Login::Accepted => attempt.reached(Depth::LoggedIn),
+        Login::Accepted(password) => {
+            attempt.reached(Depth::LoggedIn);
+            if password == Password::Right && account.caution.keyless {
+                attempt.observation.notes.push(REMEMBERED.into());
+            }
+        }
+        Login::Withheld if account.caution.keyless => {
+            missed(attempt);
+            return Err(attempt.fail(PhaseName::Login, Fault::new(FailureKind::KeyRetrieval, KEY_WANTED)));
+        }
+        Login::Withheld => {
+            unlooked(attempt, SPARED, credentials);
+            return Ok(());
+        }
         Login::Unspoken(reason) => {
             unlooked(attempt, &reason, credentials);
             return Ok(());
         }
-        Login::Refused { error, .. } if error.code == TLS_DEMANDED => {
+        Login::Refused { error, .. } if error.code == TLS_DEMANDED && !secure => {
             let reason = "the server lets nobody log in without TLS, and crosscheck logs in without it";
             unlooked(attempt, reason, credentials);
             return Ok(());
@@ -251,9 +330,10 @@ async fn ask_again(attempt: &Attempt, target: &Target, account: Account<'_>) -> 
     let stream = TcpStream::connect((attempt.observation.connected?, target.port)).await.ok()?;
     let mut wire = Wire::new(stream);
     let greeting = hear(&mut wire).await.ok()?.ok()?;
+    let mut wire = wire.plain();
     match log_in(&mut wire, greeting, account).await.ok()? {
         Login::Refused { error, password } if error.code == ACCESS_DENIED => Some(password),
-        Login::Accepted => {
+        Login::Accepted(_) => {
             query::quit(&mut wire).await;
             None
         }

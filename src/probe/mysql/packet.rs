@@ -3,9 +3,11 @@
 //! <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_packets.html>
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::EXPECTED;
 use crate::observation::FailureKind;
+use crate::probe::channel::Channel;
 use crate::probe::{Fault, Stream, stranger};
 
 /// The longest payload that is read, in bytes. Everything that is asked here is answered with far less.
@@ -13,17 +15,31 @@ const LONGEST: usize = 64 << 10;
 
 /// A connection that carries packets.
 #[derive(Debug)]
-pub(super) struct Wire {
-    stream: Box<dyn Stream>,
+pub(super) struct Wire<S = Channel> {
+    stream: S,
     /// The number of the next packet of this exchange, whoever sends it.
     sequence: u8,
     /// The start of what the peer said first, kept for the case that it stops there.
     pub(super) head: Vec<u8>,
 }
 
-impl Wire {
-    pub(super) fn new(stream: impl Stream + 'static) -> Self {
-        Self { stream: Box::new(stream), sequence: 0, head: Vec::new() }
+impl Wire<TcpStream> {
+    /// The same exchange over another channel, such as TLS over this connection.
+    pub(super) async fn over<E>(self, carry: impl AsyncFnOnce(TcpStream) -> Result<Channel, E>) -> Result<Wire, E> {
+        Ok(Wire { stream: carry(self.stream).await?, sequence: self.sequence, head: self.head })
+    }
+}
+
+impl<S: Stream + 'static> Wire<S> {
+    /// The same exchange as it is.
+    pub(super) fn plain(self) -> Wire {
+        Wire { stream: Box::new(self.stream), sequence: self.sequence, head: self.head }
+    }
+}
+
+impl<S: Stream> Wire<S> {
+    pub(super) const fn new(stream: S) -> Self {
+        Self { stream, sequence: 0, head: Vec::new() }
     }
 
     /// Reads the peer's first packet, and tells a stranger from a server by it.
@@ -80,7 +96,8 @@ impl Wire {
         packet[3] = self.sequence;
         self.sequence = self.sequence.wrapping_add(1);
         let packet = [&packet, payload].concat();
-        self.stream.write_all(&packet).await.map_err(|error| Fault::from_io(&error))
+        self.stream.write_all(&packet).await.map_err(|error| Fault::from_io(&error))?;
+        self.stream.flush().await.map_err(|error| Fault::from_io(&error))
     }
 
     /// Starts a new exchange with a command: its byte, then its argument.
@@ -140,10 +157,13 @@ impl ServerError {
             1226 if self.text.contains("connections") => FailureKind::TooManyConnections,
             1129 => FailureKind::HostBlocked,
             1130 => FailureKind::HostNotAllowed,
-            // There is none of this name; none for this account, whose password was right.
-            1049 | 1044 => FailureKind::UnknownDatabase,
-            // Expired; locked (MySQL, MySQL after failed attempts, MariaDB).
-            1862 | 3118 | 3955 | 4151 => FailureKind::AuthenticationFailed,
+            1049 => FailureKind::UnknownDatabase,
+            // Whether there is such a database is not said to an account that may not use it.
+            1044 | 1142 | 1227 => FailureKind::PermissionDenied,
+            // Not loaded; too old a client, in the server's opinion.
+            1524 | 1251 => FailureKind::AuthenticationUnsupported,
+            // Expired (at the login, at the first question); locked (MySQL, MySQL after failed attempts, MariaDB).
+            1862 | 1820 | 3118 | 3955 | 4151 => FailureKind::AuthenticationFailed,
             _ if self.state == "28000" => FailureKind::AuthenticationFailed,
             _ => FailureKind::ServerRefuses,
         }

@@ -111,10 +111,10 @@ async fn a_refusal_in_the_place_of_a_greeting_is_told_apart() {
 async fn what_a_login_is_refused_for_is_told_apart() {
     for (payload, kind) in [
         (DENIED, FailureKind::AuthenticationFailed),
-        (b"\xff\x14\x04#42000Access denied for user 'app'@'%' to database 'shop'", FailureKind::UnknownDatabase),
+        (b"\xff\x14\x04#42000Access denied for user 'app'@'%' to database 'shop'", FailureKind::PermissionDenied),
         (b"\xff\x19\x04#42000Unknown database 'shop'", FailureKind::UnknownDatabase),
         (b"\xff\x10\x04#08004Too many connections", FailureKind::TooManyConnections),
-        (b"\xff\xf4\x05#HY000Plugin 'mysql_native_password' is not loaded", FailureKind::ServerRefuses),
+        (b"\xff\xf4\x05#HY000Plugin 'mysql_native_password' is not loaded", FailureKind::AuthenticationUnsupported),
     ] {
         let seen = look(APP, Some("shop"), vec![say(0, MYSQL), hear("shop\0"), say(2, payload), Hold]).await;
         assert_eq!(failure(&seen), Some(kind));

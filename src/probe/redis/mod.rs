@@ -12,22 +12,33 @@ use redis::{Cmd, cmd};
 use secrecy::{ExposeSecret, SecretString};
 
 use self::talk::{Reply, Talk, garbled};
-use super::{Attempt, Fault, Stop, Stream};
+use super::channel::Channel;
+use super::{Attempt, Fault, Stop, Stream, tls};
 use crate::observation::{Depth, FailureKind, Peer, PhaseName, RedisPeer};
-use crate::plan::Credentials;
+use crate::plan::{Credentials, Security, Tls};
 use crate::target::Target;
 use crate::text;
 
 /// What is meant to be there.
 const EXPECTED: &str = "a Redis server";
 
-/// Looks at the target. With a password it logs in; the database of the target is selected where it is a number.
+/// Looks at the target, over TLS where the client speaks it. With a password it logs in; the database of the target is selected where it is a number.
 ///
 /// # Errors
 /// [`Stop`] when a step failed.
-pub async fn look(attempt: &mut Attempt, target: &Target, credentials: Option<&Credentials>) -> Result<(), Stop> {
+pub async fn look(
+    attempt: &mut Attempt,
+    target: &Target,
+    credentials: Option<&Credentials>,
+    security: &Security,
+) -> Result<(), Stop> {
     let stream = attempt.connect(target).await?;
-    converse(attempt, stream, target, credentials).await
+    // TLS is a matter of the port here: nobody can ask for it on another one.
+    let channel: Channel = match security.tls {
+        Tls::Required => Box::new(tls::wrap(attempt, stream, &target.host, security).await?),
+        Tls::Unsaid | Tls::Off | Tls::Preferred => Box::new(stream),
+    };
+    converse(attempt, channel, target, credentials).await
 }
 
 /// As [`look`], over a connection that stands.

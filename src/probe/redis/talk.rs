@@ -53,7 +53,10 @@ impl<'a> Talk<'a> {
     pub(super) async fn ask(&mut self, command: &Cmd) -> Result<Reply, Fault> {
         // A server that refuses everybody says so and closes, perhaps before the command arrives: its words stand
         // behind the failed write.
-        let written = self.writer.write_all(&command.get_packed_command()).await;
+        let written = match self.writer.write_all(&command.get_packed_command()).await {
+            Ok(()) => self.writer.flush().await,
+            failed => failed,
+        };
         let frame = match (self.frame().await, written) {
             (Err(fault), Err(error)) if fault.kind == FailureKind::Closed => return Err(Fault::from_io(&error)),
             (frame, _) => frame?,

@@ -36,8 +36,14 @@ async fn look_with(address: SocketAddr, timeout: Duration, options: Options) -> 
     .await
 }
 
-const NONE: Options =
-    Options { proxied: false, round_trip: false, system_resolver: false, spare_cache: false, connect_only: false };
+const NONE: Options = Options {
+    proxied: false,
+    round_trip: false,
+    system_resolver: false,
+    spare_cache: false,
+    keyless: false,
+    connect_only: false,
+};
 const PROXIED: Options = Options { proxied: true, ..NONE };
 const CONNECT_ONLY: Options = Options { connect_only: true, ..NONE };
 const PLENTY: Duration = Duration::from_secs(20);

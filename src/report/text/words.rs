@@ -52,6 +52,8 @@ pub(super) fn words(failure: &Failure) -> String {
         FailureKind::CertificateExpired => "the certificate does not hold now",
         FailureKind::CertificateUntrusted => "the certificate comes from nobody whom the client trusts",
         FailureKind::AuthenticationUnsupported => "no way to log in that both sides have",
+        FailureKind::KeyRetrieval => "the client may not ask for the server's key",
+        FailureKind::PermissionDenied => "no permission",
     };
     let detail = line(&failure.detail, 400);
     if detail.is_empty() {

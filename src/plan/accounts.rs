@@ -1,0 +1,124 @@
+//! What the accounts of a plan's checks have to do with each other and with the servers' own settings. Told in settings of
+//! the checks, without any secret.
+
+use secrecy::ExposeSecret;
+
+use super::{Check, Credentials};
+use crate::derive::served::technology;
+use crate::stack::{Container, Stack};
+use crate::target::Protocol;
+
+/// The setting that names a client of the same account whose fault a login would hide.
+pub const SPARES: &str = "spares";
+
+/// The setting that names the variable of the server that gives this very password to this very account.
+pub const INITIAL: &str = "initial-password";
+
+/// A variable that a server's image reads when its volume is empty, to make an account.
+struct Initial {
+    /// The variable with the account's name.
+    user: Option<&'static str>,
+    /// The name where no variable gives one.
+    default: &'static str,
+    password: &'static str,
+    /// A variable that says from where the account may come; anything but `%` leaves others out.
+    from: Option<&'static str>,
+}
+
+const MYSQL: &[Initial] = &[
+    Initial { user: None, default: "root", password: "MYSQL_ROOT_PASSWORD", from: Some("MYSQL_ROOT_HOST") },
+    Initial { user: Some("MYSQL_USER"), default: "", password: "MYSQL_PASSWORD", from: None },
+];
+const MARIADB: &[Initial] = &[
+    Initial { user: None, default: "root", password: "MARIADB_ROOT_PASSWORD", from: Some("MARIADB_ROOT_HOST") },
+    Initial { user: Some("MARIADB_USER"), default: "", password: "MARIADB_PASSWORD", from: None },
+    Initial { user: None, default: "root", password: "MYSQL_ROOT_PASSWORD", from: Some("MYSQL_ROOT_HOST") },
+    Initial { user: Some("MYSQL_USER"), default: "", password: "MYSQL_PASSWORD", from: None },
+];
+const POSTGRES: &[Initial] =
+    &[Initial { user: Some("POSTGRES_USER"), default: "postgres", password: "POSTGRES_PASSWORD", from: None }];
+
+/// Tells the checks of one account about each other and about their server, before any of them is left out.
+pub fn relate(stack: &Stack, checks: &mut [Check]) {
+    let hidden: Vec<_> = checks
+        .iter()
+        .filter(|check| check.login_would_hide())
+        .map(|check| (check.place(stack), user(check).to_owned(), check.from.to_string()))
+        .collect();
+    for check in checks.iter_mut() {
+        if check.login_would_hide() || user(check).is_empty() {
+            continue;
+        }
+        let place = check.place(stack);
+        if check.target.protocol == Protocol::Mysql
+            && let Some((_, _, client)) = hidden.iter().find(|(at, name, _)| *at == place && name == user(check))
+        {
+            check.settings.push((SPARES.into(), client.clone()));
+        }
+    }
+    for check in checks {
+        let server = check.place(stack).0;
+        if let (Some(server), Some(credentials)) = (stack.by_id(&server), &check.credentials)
+            && let Some(variable) = initial(server, credentials)
+        {
+            check.settings.push((INITIAL.into(), variable.into()));
+        }
+    }
+}
+
+fn user(check: &Check) -> &str {
+    check.credentials.as_ref().map_or("", |credentials| credentials.user.as_str())
+}
+
+/// The variable of a server's own that gives these credentials' password to their user when the volume is empty.
+fn initial(server: &Container, credentials: &Credentials) -> Option<&'static str> {
+    let password = credentials.password.as_ref()?.expose_secret();
+    let accounts = match technology(server)?.id.as_str() {
+        "mysql" => MYSQL,
+        "mariadb" => MARIADB,
+        "postgres" => POSTGRES,
+        _ => return None,
+    };
+    let set = |name: &str| server.variable(name).filter(|value| !value.is_empty());
+    let gives = |account: &&Initial| {
+        let name = account.user.and_then(set).unwrap_or(account.default);
+        let everywhere = account.from.and_then(set).is_none_or(|from| from == "%");
+        !name.is_empty() && name == credentials.user && everywhere && set(account.password) == Some(password)
+    };
+    accounts.iter().find(gives).map(|account| account.password)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(image: &str, variables: &[(&str, &str)]) -> Container {
+        let environment = variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        Container { image: image.into(), environment, ..Container::default() }
+    }
+
+    #[test]
+    fn only_the_password_that_the_server_would_give_the_account_counts() {
+        let mysql =
+            [("MYSQL_ROOT_PASSWORD", "r"), ("MYSQL_USER", "app"), ("MYSQL_PASSWORD", "p"), ("MYSQL_ROOT_HOST", "")];
+        let local = [("MYSQL_ROOT_PASSWORD", "r"), ("MYSQL_ROOT_HOST", "localhost")];
+        for (image, variables, user, password, variable) in [
+            ("mysql:9", &mysql[..], "app", "p", Some("MYSQL_PASSWORD")),
+            ("mysql:9", &mysql[..], "root", "r", Some("MYSQL_ROOT_PASSWORD")),
+            ("mysql:9", &mysql[..], "app", "r", None),
+            ("mysql:9", &mysql[..], "other", "p", None),
+            ("mysql:9", &mysql[1..], "root", "r", None),
+            // An account that may not come over the network is refused whatever its password is.
+            ("mysql:9", &local[..], "root", "r", None),
+            ("mysql:9", &[("MYSQL_PASSWORD", "p")], "", "p", None),
+            ("mariadb:11", &[("MARIADB_USER", "app"), ("MARIADB_PASSWORD", "p")], "app", "p", Some("MARIADB_PASSWORD")),
+            ("mariadb:11", &mysql[..], "app", "p", Some("MYSQL_PASSWORD")),
+            ("postgres:16", &[("POSTGRES_PASSWORD", "p")], "postgres", "p", Some("POSTGRES_PASSWORD")),
+            ("postgres:16", &[("POSTGRES_PASSWORD", "p"), ("POSTGRES_USER", "app")], "postgres", "p", None),
+            ("nginx:1", &[("POSTGRES_PASSWORD", "p")], "postgres", "p", None),
+        ] {
+            let credentials = Credentials { user: user.into(), password: Some(password.into()) };
+            assert_eq!(initial(&server(image, variables), &credentials), variable, "{image} {user} {password}");
+        }
+    }
+}
