@@ -15,7 +15,7 @@ use crate::observation::{FailureKind as Kind, Survey};
 use crate::observe::Sessions;
 use crate::plan::Vantage;
 use crate::probe::serve;
-use crate::rule::{Facts, Verdict, service_restarting};
+use crate::rule::{Facts, Seen, Verdict, service_restarting};
 use crate::stack::{Container, Stack};
 use crate::vantage::Ways;
 
@@ -46,6 +46,11 @@ impl Wanted {
         for container in facts.stack.containers.iter().filter(|container| is_unwell(container)) {
             wanted.logs.insert(container.id.clone());
             wanted.volumes.extend(container.volumes().map(str::to_owned));
+        }
+        // Whether such a client gets in, its own log may say where nobody else can.
+        let undecided = |seen: &&Seen| seen.verdict == Verdict::Inconclusive && seen.check.login_would_hide();
+        for seen in facts.checks.iter().filter(undecided) {
+            wanted.logs.extend(seen.check.from.container().map(str::to_owned));
         }
         for seen in facts.checks.iter().filter(|seen| seen.verdict == Verdict::Fail) {
             wanted.host = true;

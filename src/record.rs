@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::rule::{Facts, kafka_listeners, kafka_security_protocol_mismatch};
+use crate::rule::{Facts, kafka_listeners, kafka_security_protocol_mismatch, unknown_database};
 use crate::stack::Container;
 use crate::text;
 
@@ -27,7 +27,11 @@ pub fn write(file: &Path, facts: &Facts) -> anyhow::Result<()> {
 
 /// Keeps, of what a container was given, what rules read: whatever else stands there may be a secret, whatever its name.
 fn without_secrets(container: &mut Container) {
-    let read = [kafka_listeners::VARIABLES_READ, kafka_security_protocol_mismatch::VARIABLES_READ];
+    let read = [
+        kafka_listeners::VARIABLES_READ,
+        kafka_security_protocol_mismatch::VARIABLES_READ,
+        unknown_database::VARIABLES_READ,
+    ];
     container.environment.retain(|(name, _)| read.iter().any(|names| names.contains(&name.as_str())));
     for (_, value) in &mut container.environment {
         *value = text::redact(value);
@@ -37,7 +41,9 @@ fn without_secrets(container: &mut Container) {
         *argument = text::redact(argument);
     }
     container.state.error = text::redact(&container.state.error);
-    container.healthcheck = container.healthcheck.iter().map(|word| text::redact(word)).collect();
+    let mut next = false;
+    container.healthcheck =
+        container.healthcheck.iter().map(|words| without_password(&text::redact(words), &mut next)).collect();
     // Where somebody's files lie is nobody else's business here either.
     for mount in container.mounts.iter_mut().filter(|mount| mount.kind == "bind") {
         mount.source.clear();
@@ -45,6 +51,24 @@ fn without_secrets(container: &mut Container) {
     if let Some(health) = &mut container.health {
         health.output.clear();
     }
+}
+
+/// The words of a command without the passwords that clients of databases take there: `-psecret`, `--password=secret`,
+/// `-a secret`. `next` says whether the next word is one.
+fn without_password(words: &str, next: &mut bool) -> String {
+    let one = |word: &str| {
+        let bare = word.trim_start_matches(['"', '\'']);
+        let shown = if std::mem::take(next) || (bare.starts_with("-p") && bare.len() > 2) {
+            "***"
+        } else if bare.starts_with("--pass") && bare.contains('=') {
+            "--password=***"
+        } else {
+            word
+        };
+        *next = matches!(bare, "-a" | "--pass" | "--password");
+        shown.to_owned()
+    };
+    words.split(' ').map(one).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -71,6 +95,7 @@ mod tests {
                 "SEKRET",
             ]),
             state: State { error: "cannot start: password=SEKRET, SEKRET".into(), ..State::default() },
+            healthcheck: words(&["CMD-SHELL", "mysqladmin ping -pSEKRET --password=SEKRET; redis-cli -a SEKRET ping"]),
             health: Some(Health { status: "healthy".into(), failing: 0, output: "SEKRET".into() }),
             ..Container::default()
         };

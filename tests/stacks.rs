@@ -15,6 +15,9 @@ use support::{Case, Found, case};
 /// How long a stack may take until it shows what it must show.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+/// How old volumes must be so that nobody takes them for new ones.
+const AGE: Duration = Duration::from_secs(31);
+
 /// Both forms of the incident publish the same host ports.
 static INCIDENT: Mutex<()> = Mutex::new(());
 
@@ -70,6 +73,16 @@ fn held_port() {
     hold(&case("stacks/held-port/expect.yaml"));
 }
 
+#[test]
+fn databases() {
+    hold(&case("stacks/databases/expect.yaml"));
+}
+
+#[test]
+fn stale_volume() {
+    hold(&case("stacks/stale-volume/expect.yaml"));
+}
+
 /// A stack that is up; it goes when this is dropped, also when a test fails.
 struct Stack<'a> {
     case: &'a Case,
@@ -85,6 +98,13 @@ impl<'a> Stack<'a> {
         // A stranger that accepts is enough: that the port is not ours is what counts.
         let stranger = case.occupy.map(|port| TcpListener::bind(("127.0.0.1", port)).unwrap());
         let stack = Self { case, project, _stranger: stranger };
+        if let Some(before) = &case.before {
+            for arguments in [&["up", "-d", "--wait"][..], &["down", "-t", "1"]] {
+                let done = stack.compose_file(before, arguments);
+                assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+            }
+            std::thread::sleep(AGE);
+        }
         let up = stack.compose(&["up", "-d"]);
         assert!(up.status.success() || case.occupy.is_some(), "{}", String::from_utf8_lossy(&up.stderr));
         for service in &case.stop {
@@ -94,7 +114,11 @@ impl<'a> Stack<'a> {
     }
 
     fn compose(&self, arguments: &[&str]) -> Output {
-        let file = self.case.file.with_file_name(&self.case.compose);
+        self.compose_file(&self.case.compose, arguments)
+    }
+
+    fn compose_file(&self, name: &str, arguments: &[&str]) -> Output {
+        let file = self.case.file.with_file_name(name);
         let mut command = Command::new("docker");
         command.args(["compose", "-p", &self.project, "-f"]).arg(file).args(arguments);
         command.stdin(Stdio::null()).output().unwrap()

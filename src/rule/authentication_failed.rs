@@ -23,7 +23,9 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
         format!("give {from} the password of {server} (see {})", failed.origin())
     } else {
         let kept = match failed.seen.check.target.protocol {
-            Protocol::Mysql => "; a data volume keeps those it was first made with, whatever its variables say now",
+            Protocol::Mysql | Protocol::Postgres => {
+                "; a data volume keeps those it was first made with, whatever its variables say now"
+            }
             _ => "",
         };
         format!("compare the user and password of {from} (see {}) with those of {server}{kept}", failed.origin())

@@ -30,12 +30,21 @@ pub mod kafka_topic_missing;
 pub mod kafka_wrong_listener;
 pub mod listens_on_loopback_only;
 pub mod localhost_in_container;
+pub mod mysql_auth_plugin_unsupported;
+pub mod mysql_healthcheck_passes_early;
+pub mod mysql_host_blocked;
+pub mod mysql_host_not_allowed;
+pub mod mysql_public_key_retrieval;
 pub mod no_shared_network;
 pub mod peer_not_running;
 pub mod published_port_held_by_another;
 pub mod published_port_inside_network;
 pub mod redis_protected_mode;
+pub mod server_refuses_work;
 pub mod service_restarting;
+pub mod stale_credentials_volume;
+pub mod too_many_connections;
+pub mod unknown_database;
 pub mod unknown_host_name;
 
 pub use facts::{Cause, Facts, Failed, Seen, Verdict};
@@ -117,6 +126,15 @@ pub const RULES: &[Rule] = &[
     localhost_in_container::RULE,
     unknown_host_name::RULE,
     redis_protected_mode::RULE,
+    mysql_public_key_retrieval::RULE,
+    mysql_auth_plugin_unsupported::RULE,
+    mysql_host_blocked::RULE,
+    mysql_host_not_allowed::RULE,
+    mysql_healthcheck_passes_early::RULE,
+    too_many_connections::RULE,
+    unknown_database::RULE,
+    server_refuses_work::RULE,
+    stale_credentials_volume::RULE,
     authentication_failed::RULE,
     generic::CONNECTION_REFUSED,
     generic::CONNECTION_TIMED_OUT,

@@ -16,6 +16,8 @@ use serde::Deserialize;
 pub struct Case {
     /// The compose file, beside this one.
     pub compose: String,
+    /// A compose file beside it that is brought up first and taken down again, its volumes kept.
+    pub before: Option<String>,
     /// Flags for crosscheck.
     #[serde(default)]
     pub arguments: Vec<String>,

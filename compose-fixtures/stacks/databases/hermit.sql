@@ -1,0 +1,2 @@
+-- What is left may come from the server's own machine alone.
+DROP USER 'root'@'%';

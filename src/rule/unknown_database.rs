@@ -1,0 +1,48 @@
+//! The database that a client names does not exist.
+
+use super::{Cause, Facts, Failed, Rule};
+use crate::nearest::nearest;
+use crate::observation::FailureKind as Kind;
+use crate::stack::Container;
+use crate::target::Protocol;
+
+/// MySQL's 1049 and PostgreSQL's 3D000.
+pub const RULE: Rule = Rule::new("unknown-database", explain);
+
+/// The variables that make a database when a server's volume is empty.
+pub const VARIABLES_READ: &[&str] = &["MYSQL_DATABASE", "MARIADB_DATABASE", "POSTGRES_DB"];
+
+fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
+    // A number of Redis' is no name that anybody has to create.
+    if !failed.is(&[Kind::UnknownDatabase]) || failed.seen.check.target.protocol == Protocol::Redis {
+        return None;
+    }
+    let from = failed.seen.check.from.identity();
+    let server = failed.server(facts);
+    let name = server.map_or_else(|| failed.host().to_owned(), |server| server.service.clone());
+    let database = failed.seen.check.target.path.clone();
+    let asked = database.as_ref().map_or_else(|| "the database that it asks for".into(), |it| format!("database {it}"));
+    Some(Cause {
+        subject: format!("{from} -> {name}{}", database.as_ref().map(|it| format!("/{it}")).unwrap_or_default()),
+        service: Some(from.clone()),
+        message: format!("{name} has no {asked}, which {from} needs",),
+        evidence: vec![failed.evidence()],
+        help: help(failed, &from, &name, database.as_deref(), server),
+    })
+}
+
+fn help(failed: &Failed, from: &str, name: &str, database: Option<&str>, server: Option<&Container>) -> String {
+    let variables = VARIABLES_READ.iter().filter_map(|&variable| Some((variable, server?.variable(variable)?)));
+    let made: Vec<_> = variables.filter(|(_, value)| !value.is_empty()).collect();
+    let wanted = database.unwrap_or_default();
+    if let Some((variable, _)) = made.iter().find(|(_, value)| *value == wanted) {
+        return format!(
+            "{variable} of {name} makes it only when the volume is empty: create it by hand (CREATE DATABASE {wanted}), or start with an empty volume, which loses the data"
+        );
+    }
+    let origin = failed.origin();
+    match nearest(wanted, made.iter().map(|(_, value)| *value)) {
+        Some(meant) => format!("{name} makes the database {meant}: is that the one meant in {origin} of {from}?"),
+        None => format!("correct the name in {origin} of {from}, or create the database in {name}"),
+    }
+}
