@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crosscheck::observation::{Depth, FailureKind, Observation, Peer};
-use crosscheck::plan::{Credentials, Needed, Security};
+use crosscheck::plan::{Credentials, Needed, Security, Tls};
 use crosscheck::probe::{self, Options, Request};
 use crosscheck::target::{Protocol, Target};
 use tokio::io::AsyncReadExt;
@@ -40,19 +40,24 @@ impl Server {
     }
 
     async fn look(&self, protocol: Protocol, path: Option<&str>, account: Option<(&str, &str)>) -> Observation {
+        self.look_as(protocol, path, account, Tls::Unsaid, Options::default()).await
+    }
+
+    async fn look_as(
+        &self,
+        protocol: Protocol,
+        path: Option<&str>,
+        account: Option<(&str, &str)>,
+        tls: Tls,
+        options: Options,
+    ) -> Observation {
         let mut target = Target::new(protocol, &self.address, protocol.default_port().unwrap_or_default());
         target.path = path.map(Into::into);
         let credentials = account.map(|(user, word)| Credentials { user: user.into(), password: Some(word.into()) });
-        let (timeout, options) = (Duration::from_secs(5), Options::default());
-        probe::look(&Request {
-            target,
-            timeout,
-            credentials,
-            security: Security::default(),
-            needed: Needed::default(),
-            options,
-        })
-        .await
+        let timeout = Duration::from_secs(5);
+        let security = Security { tls, ..careless() };
+        let (needed, options) = (Needed::default(), Options::default());
+        probe::look(&Request { target, timeout, credentials, security, needed, options }).await
     }
 
     /// What the server says of itself, once it lets the account in.
@@ -83,6 +88,11 @@ fn docker(arguments: &[&str]) -> String {
 fn live() -> bool {
     eprintln!("looks at real servers where CROSSCHECK_LIVE=1, at none elsewhere");
     std::env::var_os("CROSSCHECK_LIVE").is_some_and(|value| value == "1")
+}
+
+/// A client that takes whatever certificate it is shown.
+fn careless() -> Security {
+    Security { verifies_chain: Some(false), verifies_name: Some(false), ..Security::default() }
 }
 
 fn failure(seen: &Observation) -> Option<FailureKind> {
@@ -122,6 +132,9 @@ async fn judged_as_by_its_client(server: Server, product: &str) {
         let kind = (product != "MySQL" || !right).then_some(FailureKind::AuthenticationFailed);
         assert_eq!((failure(&seen), seen.unlooked.is_some()), (kind, kind.is_none()), "{password}: {seen:?}");
     }
+    if product == "MySQL" {
+        with_the_plugins_of_mysql(&server).await;
+    }
     // Many more looks than the five errors that block an address.
     for _ in 0..130 {
         let seen = server.look(Protocol::Mysql, None, None).await;
@@ -134,6 +147,49 @@ async fn judged_as_by_its_client(server: Server, product: &str) {
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(failure(&server.look(Protocol::Mysql, None, None).await), Some(FailureKind::HostBlocked));
+}
+
+/// What a client does over TLS, and what it may not do without.
+async fn with_the_plugins_of_mysql(server: &Server) {
+    let sql = "CREATE USER hashed@'%' IDENTIFIED WITH sha256_password BY 'right'; \
+               CREATE USER keyless@'%' IDENTIFIED BY 'right'";
+    docker(&["exec", &server.id, "mysql", "-uroot", "-proot", "-e", sql]);
+    let keyless = Options { spare_cache: true, keyless: true, ..Options::default() };
+    let look = async |user: &'static str, password: &'static str, tls: Tls, options: Options| {
+        server.look_as(Protocol::Mysql, None, Some((user, password)), tls, options).await
+    };
+    // Many more than the five errors that block an address, and the server remembers nothing of them.
+    for _ in 0..20 {
+        for user in ["keyless", "hashed"] {
+            let seen = look(user, "right", Tls::Off, keyless).await;
+            assert_eq!(failure(&seen), Some(FailureKind::KeyRetrieval), "{user}: {seen:?}");
+        }
+        let spared = Options { spare_cache: true, ..Options::default() };
+        let seen = look("keyless", "right", Tls::Off, spared).await;
+        assert_eq!((failure(&seen), seen.unlooked.is_some()), (None, true), "{seen:?}");
+    }
+    for (user, password, tls, right) in [
+        ("hashed", "right", Tls::Unsaid, true),
+        ("hashed", "right", Tls::Required, true),
+        ("hashed", "wrong", Tls::Required, false),
+        ("coded", "right", Tls::Preferred, true),
+        ("coded", "wrong", Tls::Required, false),
+        ("keyless", "right", Tls::Required, true),
+    ] {
+        let seen = look(user, password, tls, Options::default()).await;
+        let kind = (!right).then_some(FailureKind::AuthenticationFailed);
+        assert_eq!((failure(&seen), seen.unlooked.as_ref()), (kind, None), "{user} {password}: {seen:?}");
+        assert_eq!(
+            (seen.depth == Depth::LoggedIn, seen.certificate.is_some()),
+            (right, tls != Tls::Unsaid),
+            "{seen:?}"
+        );
+    }
+    // Now it holds the password.
+    let seen = look("keyless", "right", Tls::Off, keyless).await;
+    assert_eq!((failure(&seen), seen.depth, seen.notes.len()), (None, Depth::LoggedIn, 1), "{seen:?}");
+    let seen = look("keyless", "wrong", Tls::Off, keyless).await;
+    assert_eq!(failure(&seen), Some(FailureKind::KeyRetrieval), "{seen:?}");
 }
 
 #[tokio::test]
@@ -184,4 +240,100 @@ async fn a_password_without_its_users_name_is_refused_by_an_acl() {
         };
         assert_eq!(failure(&seen), Some(FailureKind::AuthenticationFailed), "{default}: {seen:?}");
     }
+}
+
+/// Whether PostgreSQL's own client gets in.
+fn psql(server: &Server, user: &str, password: &str, database: &str, mode: &str) -> bool {
+    let place = format!("host=127.0.0.1 user={user} password={password} dbname={database} sslmode={mode}");
+    let arguments = ["exec", &server.id, "psql", &place, "-c", "SELECT 1"];
+    Command::new("docker").args(arguments).output().expect("docker runs").status.success()
+}
+
+#[tokio::test]
+async fn postgres_is_judged_as_by_its_client() {
+    if !live() {
+        return;
+    }
+    let environment = ["POSTGRES_PASSWORD=right", "POSTGRES_USER=app", "POSTGRES_HOST_AUTH_METHOD=md5"];
+    let options: Vec<_> = environment.iter().flat_map(|value| ["--env", value]).collect();
+    let files =
+        ["ssl_cert_file=/etc/ssl/certs/ssl-cert-snakeoil.pem", "ssl_key_file=/etc/ssl/private/ssl-cert-snakeoil.key"];
+    let server = Server::start("postgres:15", &options, &["-c", "ssl=on", "-c", files[0], "-c", files[1]]);
+    let Peer::Postgres(peer) = server.ready(Protocol::Postgres, ("app", "right")).await else {
+        panic!("no PostgreSQL")
+    };
+    assert!(peer.version.is_some_and(|version| version.starts_with("15.")), "the version");
+    assert_eq!(peer.authentication.as_deref(), Some("SCRAM-SHA-256"));
+    assert!(peer.connections.is_some_and(|(limit, used)| limit == 100 && used >= 1) && peer.in_recovery == Some(false));
+    let sql = "SET password_encryption = md5; CREATE USER digest PASSWORD 'right'; CREATE USER plain PASSWORD 'right'; \
+               CREATE USER coded PASSWORD 'right'; CREATE DATABASE vault; REVOKE CONNECT ON DATABASE vault FROM PUBLIC";
+    for statement in sql.split("; ") {
+        let first = sql.split("; ").next().expect("a statement");
+        docker(&["exec", &server.id, "psql", "-U", "app", "-c", first, "-c", statement]);
+    }
+    let rules = "1i host all plain all password\\nhostssl all coded all md5\\nhost all coded all reject";
+    let edit = format!("sed -i '{rules}' $PGDATA/pg_hba.conf && psql -U app -c 'SELECT pg_reload_conf()'");
+    docker(&["exec", &server.id, "sh", "-c", &edit]);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    for (user, password, database, tls, kind) in [
+        ("app", "right", "app", Tls::Required, None),
+        ("app", "wrong", "app", Tls::Off, Some(FailureKind::AuthenticationFailed)),
+        ("app", "right", "nowhere", Tls::Off, Some(FailureKind::UnknownDatabase)),
+        ("digest", "right", "app", Tls::Off, None),
+        ("digest", "wrong", "app", Tls::Off, Some(FailureKind::AuthenticationFailed)),
+        ("plain", "right", "app", Tls::Preferred, None),
+        ("plain", "wrong", "app", Tls::Off, Some(FailureKind::AuthenticationFailed)),
+        ("digest", "right", "vault", Tls::Off, Some(FailureKind::PermissionDenied)),
+        ("coded", "right", "app", Tls::Required, None),
+        ("coded", "right", "app", Tls::Off, Some(FailureKind::HostNotAllowed)),
+        ("stranger", "right", "app", Tls::Off, Some(FailureKind::AuthenticationFailed)),
+    ] {
+        let seen =
+            server.look_as(Protocol::Postgres, Some(database), Some((user, password)), tls, Options::default()).await;
+        assert_eq!((failure(&seen), &seen.unlooked), (kind, &None), "{user} {database} {tls:?}: {seen:?}");
+        assert_eq!(seen.certificate.is_some(), matches!(tls, Tls::Required | Tls::Preferred));
+        let mode = if tls == Tls::Off { "disable" } else { "require" };
+        assert_eq!(psql(&server, user, password, database, mode), kind.is_none(), "{user} {database}");
+    }
+    // Its lines hold for TLS alone, and a client of which nothing is known may use that.
+    let seen = server.look(Protocol::Postgres, Some("app"), Some(("coded", "right"))).await;
+    assert_eq!((failure(&seen), seen.unlooked.is_some()), (None, true), "{seen:?}");
+    for tls in [Tls::Unsaid, Tls::Required] {
+        for _ in 0..20 {
+            let seen = server.look_as(Protocol::Postgres, None, None, tls, Options::default()).await;
+            assert_eq!((failure(&seen), seen.depth), (None, Depth::Answered), "{seen:?}");
+        }
+    }
+    // Nothing piles up, and nothing is said of them in the server's log.
+    let log = Command::new("docker").args(["logs", &server.id]).output().expect("docker runs");
+    let log = [log.stdout, log.stderr].concat();
+    assert!(!String::from_utf8_lossy(&log).contains("crosscheck-without-credentials"), "{}", log.escape_ascii());
+}
+
+#[tokio::test]
+async fn redis_is_looked_at_over_tls_and_with_its_accounts() {
+    if !live() {
+        return;
+    }
+    let script = "openssl req -x509 -newkey rsa:2048 -nodes -keyout /tmp/key -out /tmp/cert -subj /CN=redis -days 2 \
+                  2> /dev/null && exec redis-server --protected-mode no --port 6380 --tls-port 6379 --tls-cert-file /tmp/cert \
+                  --tls-key-file /tmp/key --tls-auth-clients no --user limited on '>right' -@all --user gone off '>right'";
+    let server = Server::start("redis:7", &[], &["sh", "-c", script]);
+    let look = async |account: Option<(&str, &str)>, tls: Tls| {
+        server.look_as(Protocol::Redis, None, account, tls, Options::default()).await
+    };
+    while failure(&look(None, Tls::Required).await) == Some(FailureKind::Refused) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let seen = look(None, Tls::Required).await;
+    assert_eq!((failure(&seen), seen.depth, seen.certificate.is_some()), (None, Depth::Answered, true), "{seen:?}");
+    let seen = look(Some(("limited", "right")), Tls::Required).await;
+    assert_eq!((failure(&seen), seen.depth, seen.notes.is_empty()), (None, Depth::LoggedIn, false), "{seen:?}");
+    for account in [("limited", "wrong"), ("gone", "right")] {
+        let seen = look(Some(account), Tls::Required).await;
+        assert_eq!(failure(&seen), Some(FailureKind::AuthenticationFailed), "{seen:?}");
+    }
+    // Without TLS nobody answers there.
+    let seen = look(None, Tls::Off).await;
+    assert!(failure(&seen).is_some() && seen.depth == Depth::Connected, "{seen:?}");
 }

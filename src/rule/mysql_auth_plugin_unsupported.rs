@@ -9,7 +9,7 @@ use crate::target::Protocol;
 pub const RULE: Rule = Rule::new("mysql-auth-plugin-unsupported", explain).inspecting(inspect).needing(&[Need::Logs]);
 
 /// What drivers say that are older than the server's plugin: MariaDB's libraries, libmysqlclient, mysqlnd, Connector/J 5.1,
-/// Connector/Python, MySqlConnector, node's mysql.
+/// Connector/Python, `MySqlConnector`, node's mysql.
 const WORDS: &[&str] = &[
     "Plugin caching_sha2_password could not be loaded",
     "Plugin mysql_native_password could not be loaded",

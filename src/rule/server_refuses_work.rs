@@ -2,6 +2,7 @@
 
 use super::{Cause, Facts, Failed, Rule};
 use crate::observation::FailureKind as Kind;
+use crate::stack::Container;
 use crate::target::Protocol;
 
 /// Redis' LOADING, MISCONF, MASTERDOWN and the like, PostgreSQL's 57P03, MySQL's shutdown.
@@ -14,7 +15,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
         return None;
     }
     let server = failed.server(facts);
-    let name = server.map_or_else(|| failed.host().to_owned(), |server| server.label());
+    let name = server.map_or_else(|| failed.host().to_owned(), Container::label);
     let said = &failed.failure.detail;
     Some(Cause {
         subject: name.clone(),

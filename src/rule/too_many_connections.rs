@@ -2,6 +2,7 @@
 
 use super::{Cause, Facts, Failed, Rule};
 use crate::observation::FailureKind as Kind;
+use crate::stack::Container;
 use crate::target::Protocol;
 
 /// MySQL's 1040, PostgreSQL's 53300, Redis' `max number of clients reached`, and their limits for one account.
@@ -12,7 +13,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
         return None;
     }
     let server = failed.server(facts);
-    let name = server.map_or_else(|| failed.host().to_owned(), |server| server.label());
+    let name = server.map_or_else(|| failed.host().to_owned(), Container::label);
     let limit = match failed.seen.check.target.protocol {
         Protocol::Redis => "maxclients",
         _ => "max_connections",

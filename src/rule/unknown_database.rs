@@ -25,7 +25,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     Some(Cause {
         subject: format!("{from} -> {name}{}", database.as_ref().map(|it| format!("/{it}")).unwrap_or_default()),
         service: Some(from.clone()),
-        message: format!("{name} has no {asked}, which {from} needs",),
+        message: format!("{name} has no {asked}, which {from} needs"),
         evidence: vec![failed.evidence()],
         help: help(failed, &from, &name, database.as_deref(), server),
     })

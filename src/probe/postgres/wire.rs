@@ -142,7 +142,7 @@ impl ServerError {
         error
     }
 
-    /// What the error means to a client. Poolers such as PgBouncer say everything under one code.
+    /// What the error means to a client. Poolers such as `PgBouncer` say everything under one code.
     ///
     /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
     pub(super) fn kind(&self) -> FailureKind {
