@@ -33,6 +33,16 @@ fn variables_beside_it_say_port_and_password() {
             &[("PAPERLESS_DBHOST", "mysql"), ("PAPERLESS_DBUSER", "u"), ("PAPERLESS_DBPASS", "p")],
             &["mysql://mysql:3306 u:p"],
         ),
+        (
+            &[("PGHOST", "postgres"), ("PGUSER", "u"), ("PGPASSWORD", "p"), ("PGDATABASE", "shop")],
+            &["postgres://postgres:5432/shop u:p"],
+        ),
+        (
+            &[("POSTGRES_HOST", "postgres"), ("POSTGRES_USER", "u"), ("POSTGRES_PASSWORD", "p"), ("POSTGRES_DB", "d")],
+            &["postgres://postgres:5432/d u:p"],
+        ),
+        // libpq takes the password from a variable of its own: which one counts cannot be told here.
+        (&[("DATABASE_URL", "postgresql://u@postgres/shop"), ("PGPASSWORD", "p")], &["postgres://postgres:5432/shop"]),
         (&[("PAPERLESS_DBHOST", "postgres"), ("PAPERLESS_DBPORT", "5433")], &["tcp://postgres:5433"]),
         (&[("RESULT_BACKEND", "db+mysql+pymysql://u:p@mysql/shop")], &["mysql://mysql:3306/shop u:p"]),
         (&[("DATA_SOURCE_NAME", "u:p@(mysql:3306)/")], &["mysql://mysql:3306 u:p"]),

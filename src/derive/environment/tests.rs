@@ -130,19 +130,10 @@ fn variables_become_connections() {
         (&[("REDIS_HOST", "rediss")], &["redis://rediss:6379"]),
         (&[("ConnectionStrings__Redis", "redis:6379,password=p")], &["redis://redis:6379 :p"]),
         (&[("CELERY_BROKER_URL", "redis://redis/1")], &["redis://redis:6379/1 credentials=none"]),
-        // Others by TCP
+        // PostgreSQL
         (&[("DATABASE_URL", "postgresql://u:p@postgres/shop")], &["postgres://postgres:5432/shop u:p"]),
         (&[("PGHOST", "postgres"), ("PGPORT", "5433")], &["postgres://postgres:5433"]),
-        (
-            &[("PGHOST", "postgres"), ("PGUSER", "u"), ("PGPASSWORD", "p"), ("PGDATABASE", "shop")],
-            &["postgres://postgres:5432/shop u:p"],
-        ),
-        (
-            &[("POSTGRES_HOST", "postgres"), ("POSTGRES_USER", "u"), ("POSTGRES_PASSWORD", "p"), ("POSTGRES_DB", "d")],
-            &["postgres://postgres:5432/d u:p"],
-        ),
-        // libpq takes the password from a variable of its own: which one counts cannot be told here.
-        (&[("DATABASE_URL", "postgresql://u@postgres/shop"), ("PGPASSWORD", "p")], &["postgres://postgres:5432/shop"]),
+        // Others by TCP
         (&[("AMQP_URL", "amqp://guest:guest@rabbitmq:5672/%2F")], &["tcp://rabbitmq:5672"]),
         (&[("RABBITMQ_HOST", "rabbitmq"), ("RABBITMQ_PORT", "15672")], &["http://rabbitmq:15672"]),
         (&[("CART_ADDR", "api:7070")], &["tcp://api:7070"]),
