@@ -167,7 +167,8 @@ impl Properties<'_> {
         if none == Some(true) || is("SSL_CHECK_HOSTNAME", &["false", "0"]) == Some(true) {
             found.security.verifies_name = Some(false);
         }
-        let inline = self.get(&["SSL_TRUSTSTORE_CERTIFICATES", "SSL_TRUST_STORE_CERTIFICATES", "SSL_CA_PEM"]);
+        let names = ["SSL_TRUSTSTORE_CERTIFICATES", "SSL_TRUST_STORE_CERTIFICATES", "SSL_TRUSTSTORECERTIFICATES"];
+        let inline = self.get(&names);
         if let Some(pem) = inline.filter(|pem| pem.contains("-----BEGIN CERTIFICATE-----")) {
             found.security.authorities = Some(pem.replace("\\n", "\n"));
             return;

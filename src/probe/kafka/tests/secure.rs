@@ -141,3 +141,41 @@ async fn tls_on_one_side_only_is_told_by_the_very_port() {
         Some((PhaseName::Handshake, FailureKind::TlsExpected))
     );
 }
+
+#[tokio::test]
+async fn over_tls_whoever_answers_is_looked_at_as_without() {
+    let required = client(Tls::Required, None);
+    let address = crate::probe::tls::tests::https(false).await;
+    let seen = look_as(address, SECOND * 5, &required, None).await;
+    let (phase, kind, words) = failure(&seen).unwrap();
+    assert_eq!((phase, kind), (PhaseName::Handshake, FailureKind::WrongProtocol));
+    assert!(words.contains("an HTTP server answered"), "{words}");
+    assert!(seen.certificate.unwrap().names.contains(&"crosscheck.test".to_owned()));
+
+    // One that wants a certificate of the client's, which is not to be had here.
+    let address = crate::probe::tls::tests::https(true).await;
+    let seen = look_as(address, SECOND * 5, &required, None).await;
+    assert_eq!(failure(&seen), None);
+    assert!(seen.unlooked.as_deref().unwrap().contains("client certificate"), "{:?}", seen.unlooked);
+}
+
+#[tokio::test]
+async fn a_redirect_to_a_stranger_is_not_told_the_password() {
+    let stranger = TcpListener::bind("127.0.0.2:0").await.unwrap();
+    let away = i32::from(stranger.local_addr().unwrap().port());
+    let (listener, address) = listen().await;
+    let listed = metadata("c", &[(1, "127.0.0.1", i32::from(address.port())), (2, "127.0.0.2", away)]);
+    let broker = Broker::new().with(METADATA, 12, listed).with(SASL_HANDSHAKE, 1, mechanisms(0, &["PLAIN"])).with(
+        SASL_AUTHENTICATE,
+        1,
+        outcome(0, "", b""),
+    );
+    tokio::spawn(broker.clone().serve(listener));
+    tokio::spawn(broker.serve(stranger));
+    let seen = look_as(address, SECOND, &client(Tls::Off, Some("PLAIN")), Some(&login())).await;
+    let [own, other] = &seen.redirects[..] else { panic!("{seen:?}") };
+    assert_eq!((own.observation.depth, own.observation.unlooked.as_deref()), (Depth::LoggedIn, None));
+    let words = "the client's password is used only towards containers of this project";
+    assert_eq!((other.observation.depth, other.observation.unlooked.as_deref()), (Depth::Answered, Some(words)));
+    assert_eq!(failure(&other.observation), None);
+}
