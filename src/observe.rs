@@ -31,6 +31,9 @@ pub struct How {
     pub round_trip: bool,
 }
 
+/// Where `host.docker.internal` leads on Linux, where nobody has moved Docker's default bridge.
+const DEFAULT_GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(172, 17, 0, 1));
+
 /// A round trip waits for a topic to be made and taken away again.
 const ROUND_TRIP: Duration = Duration::from_secs(20);
 
@@ -125,13 +128,29 @@ fn confidants(stack: &Stack, check: &Check) -> Vec<(IpAddr, Option<u16>)> {
     if check.credentials.is_none() || check.security.mechanism.is_none() {
         return Vec::new();
     }
-    let mut found = vec![(Ipv4Addr::LOCALHOST.into(), None), (Ipv6Addr::LOCALHOST.into(), None)];
-    found.extend(stack.containers.iter().flat_map(Container::addresses).map(|address| (address, None)));
-    let gateways = stack.containers.iter().flat_map(|it| &it.attachments).filter_map(|at| at.gateway);
-    let gateways: BTreeSet<IpAddr> = gateways.collect();
-    let published: BTreeSet<_> =
-        stack.containers.iter().flat_map(|it| &it.ports).filter_map(|port| port.host_port).collect();
-    found.extend(gateways.iter().flat_map(|&at| published.iter().map(move |&port| (at, Some(port)))));
+    let containers = || stack.containers.iter();
+    let mut found: Vec<_> = containers().flat_map(Container::addresses).map(|address| (address, None)).collect();
+    let asker = check.from.container().and_then(|id| stack.by_id(id));
+    let own = asker.is_some_and(|asker| !stack.namespace_owner(asker).on_host_network());
+    let loopback = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
+    if own {
+        // What listens at its own loopback is the client itself.
+        found.extend(loopback.map(|address| (address, None)));
+    }
+    let gateways: BTreeSet<IpAddr> =
+        containers().flat_map(|it| &it.attachments).filter_map(|at| at.gateway).chain([DEFAULT_GATEWAY]).collect();
+    let published: BTreeSet<_> = containers()
+        .flat_map(|it| &it.ports)
+        .filter_map(|port| Some((port.host_port?, port.host_address.is_unspecified())))
+        .collect();
+    for (port, everywhere) in published {
+        if !own {
+            found.extend(loopback.map(|address| (address, Some(port))));
+        }
+        if everywhere {
+            found.extend(gateways.iter().map(|&address| (address, Some(port))));
+        }
+    }
     found
 }
 
@@ -165,5 +184,39 @@ mod tests {
             assert_eq!(at, if burst < 6 { BURST } else { 100 - 6 * BURST });
         }
         assert_eq!(delays[100], Duration::ZERO, "another target does not wait");
+    }
+
+    #[test]
+    fn only_containers_of_the_stack_are_told_a_password() {
+        use crate::derive::testing::{container, port, stack};
+        let mut broker = container("kafka", "apache/kafka:4.1.0");
+        broker.ports = vec![port(9094, 29094, "127.0.0.1"), port(9095, 29095, "0.0.0.0")];
+        let mut outside = container("outside", "any:1");
+        outside.network_mode = "host".into();
+        let stack = stack([container("app", "any:1"), broker, outside]);
+        let told = |service: &str, address: &str, port: u16| {
+            let mut check = check(9095);
+            check.from = crate::derive::vantage(stack.of_service(service).next().unwrap());
+            check.credentials = Some(crate::plan::Credentials::default());
+            check.security.mechanism = Some("PLAIN".into());
+            let all = confidants(&stack, &check);
+            let address: IpAddr = address.parse().unwrap();
+            all.iter().any(|(known, at)| *known == address && at.is_none_or(|at| at == port))
+        };
+        for (service, address, port, expected) in [
+            ("app", "172.30.0.3", 9095, true),
+            ("app", "172.30.0.9", 9095, false),
+            ("app", "127.0.0.1", 9095, true),
+            ("app", "172.30.0.1", 29095, true),
+            ("app", "172.17.0.1", 29095, true),
+            // Published for the host alone, so that somebody else answers there.
+            ("app", "172.30.0.1", 29094, false),
+            ("app", "172.30.0.1", 9095, false),
+            ("outside", "127.0.0.1", 29094, true),
+            ("outside", "127.0.0.1", 9092, false),
+        ] {
+            assert_eq!(told(service, address, port), expected, "{service} {address}:{port}");
+        }
+        assert!(confidants(&stack, &check(1)).is_empty(), "nothing to tell");
     }
 }

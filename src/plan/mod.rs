@@ -170,7 +170,7 @@ pub struct Security {
     /// Its SASL mechanism in capitals: `PLAIN`, `SCRAM-SHA-256`. Empty where it surely uses SASL, and nothing says which.
     pub mechanism: Option<String>,
     /// Who is a container of this stack, by address, on any port or on this one: nobody else is told the client's
-    /// password. Filled in when a check is looked at; empty means the target alone.
+    /// password by a probe that follows redirects. Filled in when a check is looked at; empty means nobody.
     pub confidants: Vec<(IpAddr, Option<u16>)>,
 }
 

@@ -71,7 +71,7 @@ pub async fn look(attempt: &mut Attempt, target: &Target, client: Client<'_>) ->
     if !attempt.options.round_trip {
         return Ok(());
     }
-    if client.speaks_tls() || client.security.mechanism.is_some() {
+    if client.speaks_tls() || client.mechanism().is_some() {
         attempt.observation.unlooked =
             Some("the round trip is made without TLS and SASL alone, which this client uses".into());
         return Ok(());
@@ -121,7 +121,7 @@ pub(crate) async fn ask_over(
     let metadata = match answer {
         Ok(metadata) => metadata,
         Err(fault) => {
-            let fault = if ended(fault.kind) && client.security.mechanism.is_none() {
+            let fault = if ended(fault.kind) && client.mechanism().is_none() {
                 secure::why_ended(attempt, &session, target, client, fault).await
             } else {
                 fault

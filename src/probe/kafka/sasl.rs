@@ -9,7 +9,7 @@ use super::scram::{Hash, Scram};
 use super::secure::{Client, NO_MECHANISM};
 use super::session::Session;
 use crate::observation::{Depth, FailureKind, PhaseName};
-use crate::plan::{Credentials, Tls};
+use crate::plan::Credentials;
 use crate::probe::{Attempt, Fault, Stop};
 use crate::target::Target;
 use crate::text;
@@ -55,7 +55,7 @@ pub async fn login(
     target: &Target,
     client: Client<'_>,
 ) -> Result<(), Stop> {
-    let Some(name) = client.security.mechanism.as_deref() else { return Ok(()) };
+    let Some(name) = client.mechanism() else { return Ok(()) };
     let Some(version) = session.apis.version(ApiKey::SaslHandshake, 0..=1) else {
         return Err(unlooked(attempt, "the broker offers no SaslHandshake that crosscheck speaks"));
     };
@@ -96,10 +96,6 @@ pub async fn login(
         let words = "the client's password is used only towards containers of this project";
         return Err(unlooked(attempt, words));
     }
-    if client.security.tls == Tls::Unsaid && mechanism == Mechanism::Plain {
-        let words = "nothing says whether the client uses TLS, and without it PLAIN would show its password";
-        return Err(unlooked(attempt, words));
-    }
     let Some(version) = session.apis.version(ApiKey::SaslAuthenticate, 0..=1).filter(|_| version == 1) else {
         return Err(unlooked(attempt, "the broker is too old for the logins that crosscheck speaks"));
     };
@@ -112,7 +108,7 @@ pub async fn login(
 fn is_confidant(attempt: &Attempt, target: &Target, client: Client<'_>) -> bool {
     let all = &client.security.confidants;
     let at = attempt.observation.connected;
-    all.is_empty() || all.iter().any(|(address, port)| at == Some(*address) && port.is_none_or(|it| it == target.port))
+    all.iter().any(|(address, port)| at == Some(*address) && port.is_none_or(|it| it == target.port))
 }
 
 async fn authenticate(

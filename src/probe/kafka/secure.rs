@@ -34,6 +34,12 @@ impl Client<'_> {
     pub fn speaks_tls(&self) -> bool {
         self.security.tls == Tls::Required
     }
+
+    /// Its SASL mechanism, where it surely logs in: settings for a login that nobody switches on are none.
+    #[must_use]
+    pub fn mechanism(&self) -> Option<&str> {
+        self.security.mechanism.as_deref().filter(|_| self.security.kafka_protocol().is_some())
+    }
 }
 
 /// Where the connection of an attempt leads; `None` where it was not made by connecting.

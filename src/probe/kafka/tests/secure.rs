@@ -108,13 +108,21 @@ async fn what_cannot_be_tried_is_no_failure() {
         (sasl, None, plain(), "no password of the client's is known"),
         (elsewhere, Some(&login), plain(), "only towards containers of this project"),
         (other_port, Some(&login), plain(), "only towards containers of this project"),
-        (client(Tls::Unsaid, Some("PLAIN")), Some(&login), plain(), "nothing says whether the client uses TLS"),
     ] {
         // The broker would end the connection on a login.
         let seen = seen_as(&security, credentials, handshake, None).await;
         assert_eq!(failure(&seen), None, "{security:?}");
         assert!(seen.unlooked.as_deref().unwrap().contains(words), "{:?}", seen.unlooked);
     }
+}
+
+#[tokio::test]
+async fn a_mechanism_that_nobody_switches_on_is_not_used() {
+    // A login would be refused, and the question alone be a reason to fail.
+    let unsaid = client(Tls::Unsaid, Some("PLAIN"));
+    let seen = seen_as(&unsaid, Some(&login()), mechanisms(34, &[]), None).await;
+    assert_eq!((failure(&seen), seen.unlooked.as_deref(), seen.depth), (None, None, Depth::Answered));
+    assert_eq!(peer(&seen).mechanisms, None);
 }
 
 #[tokio::test]
