@@ -101,7 +101,10 @@ async fn all_ways_see_the_same() {
             let observation = timeless(session.look(&request(host, port)).await);
             assert_eq!(observation.depth, depth, "{service} {} {host}:{port} {observation:?}", session.way());
             assert_eq!(observation.unlooked, None);
-            let mut listeners = session.survey().await.listeners.present().cloned().unwrap();
+            let survey = session.survey().await;
+            let interfaces = survey.interfaces.present().unwrap();
+            assert!(interfaces.iter().all(|one| one.mtu.is_some()), "{service} {interfaces:?}");
+            let mut listeners = survey.listeners.present().cloned().unwrap();
             // The host's own ports come and go meanwhile.
             listeners.retain(|_| service != "hostly");
             seen.push((observation, listeners));

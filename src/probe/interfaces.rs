@@ -1,4 +1,8 @@
-//! The network interfaces of this namespace and their addresses: `getifaddrs(3)`.
+//! The network interfaces of this namespace: their addresses from `getifaddrs(3)`, their sizes from `rtnetlink(7)`.
+//!
+//! `/sys/class/net` shows the interfaces of the namespace that it was mounted in, which need not be this one.
+
+mod links;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -27,10 +31,12 @@ pub fn interfaces() -> Fact<Vec<Interface>> {
     if addresses.len() > MOST {
         return Fact::NotLooked(format!("more than {MOST} interfaces"));
     }
+    // Without their sizes, interfaces are still worth knowing.
+    let sizes = links::sizes().unwrap_or_default();
     let interface = |(name, mut addresses): (String, Vec<IpAddr>)| {
         addresses.sort_unstable();
         addresses.dedup();
-        Interface { name, mtu: None, addresses }
+        Interface { mtu: sizes.get(&name).copied(), name, addresses }
     };
     Fact::Present(addresses.into_iter().map(interface).collect())
 }
@@ -49,5 +55,10 @@ mod tests {
         let Fact::Present(interfaces) = interfaces() else { panic!("not looked") };
         let loopback = interfaces.iter().find(|interface| interface.name == "lo").unwrap();
         assert!(loopback.addresses.contains(&"127.0.0.1".parse().unwrap()), "{loopback:?}");
+        for interface in &interfaces {
+            let file = format!("/sys/class/net/{}/mtu", interface.name);
+            let Ok(mtu) = std::fs::read_to_string(file) else { continue };
+            assert_eq!(interface.mtu, mtu.trim().parse().ok(), "{}", interface.name);
+        }
     }
 }
