@@ -1,11 +1,12 @@
 //! The facts of a run in a file, without secrets, so that rules can be held against them again.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Context;
 
 use crate::rule::{Facts, kafka_listeners, kafka_security_protocol_mismatch, unknown_database};
-use crate::stack::Container;
+use crate::stack::{Container, hide};
 use crate::text;
 
 /// Writes the facts as JSON.
@@ -14,10 +15,16 @@ use crate::text;
 /// When the file cannot be written.
 pub fn write(file: &Path, facts: &Facts) -> anyhow::Result<()> {
     let mut facts = facts.clone();
-    facts.stack.containers.iter_mut().for_each(without_secrets);
+    let secrets = facts.stack.secrets();
+    facts.stack.containers.iter_mut().for_each(|container| without_secrets(container, &secrets));
     // No rule reads them, and they are long.
     facts.checks.iter_mut().for_each(|seen| seen.check.security.authorities = None);
     // Where somebody's files lie is nobody else's business.
+    facts.stack.source = None;
+    // Who else is on the engine matters where he has a port that this stack wants.
+    let wanted: BTreeSet<_> =
+        facts.stack.containers.iter().flat_map(|c| &c.wanted_ports).map(|p| p.host_port).collect();
+    facts.stack.strangers.retain(|stranger| wanted.contains(&stranger.port.host_port));
     for file in &mut facts.stack.files {
         *file = Path::new(file).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     }
@@ -26,7 +33,7 @@ pub fn write(file: &Path, facts: &Facts) -> anyhow::Result<()> {
 }
 
 /// Keeps, of what a container was given, what rules read: whatever else stands there may be a secret, whatever its name.
-fn without_secrets(container: &mut Container) {
+fn without_secrets(container: &mut Container, secrets: &BTreeSet<String>) {
     let read = [
         kafka_listeners::VARIABLES_READ,
         kafka_security_protocol_mismatch::VARIABLES_READ,
@@ -49,7 +56,8 @@ fn without_secrets(container: &mut Container) {
         mount.source.clear();
     }
     if let Some(health) = &mut container.health {
-        health.output.clear();
+        let unhealthy = health.status == "unhealthy";
+        health.output = if unhealthy { hide(&health.output, secrets) } else { String::new() };
     }
 }
 
@@ -74,7 +82,9 @@ fn without_password(words: &str, next: &mut bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stack::{Health, Stack, State};
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use crate::stack::{Health, PublishedPort, Stack, State, Stranger};
 
     #[test]
     fn only_what_rules_read_is_written() {
@@ -99,12 +109,29 @@ mod tests {
             health: Some(Health { status: "healthy".into(), failing: 0, output: "SEKRET".into() }),
             ..Container::default()
         };
-        let facts = Facts { stack: Stack { containers: vec![container], ..Stack::default() }, ..Facts::default() };
+        let unwell = Container {
+            environment: vec![("UNWELL_PASSWORD".into(), "SEKRET".into())],
+            health: Some(Health { status: "unhealthy".into(), failing: 3, output: "refuses SEKRET".into() }),
+            ..Container::default()
+        };
+        let port = |host_port| PublishedPort {
+            container_port: 6379,
+            host_port: Some(host_port),
+            host_address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        };
+        let container = Container { wanted_ports: vec![port(1)], ..container };
+        let stranger = |name: &str, at| Stranger { container: name.into(), project: None, port: port(at) };
+        let strangers = vec![stranger("rival", 1), stranger("SEKRET", 2)];
+        let containers = vec![container, unwell];
+        let facts = Facts { stack: Stack { containers, strangers, ..Stack::default() }, ..Facts::default() };
         let file = tempfile::NamedTempFile::new().unwrap();
         write(file.path(), &facts).unwrap();
         let written = std::fs::read_to_string(file.path()).unwrap();
         assert!(!written.contains("SEKRET"), "{written}");
         let read: Facts = serde_json::from_str(&written).unwrap();
+        assert_eq!(read.stack.strangers, [stranger("rival", 1)]);
+        let output = read.stack.containers[1].health.as_ref().map(|health| health.output.as_str());
+        assert_eq!(output, Some("refuses ***"));
         let read = &read.stack.containers[0];
         let names: Vec<_> = read.environment.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["KAFKA_LISTENERS", "KAFKA_CFG_ADVERTISED_LISTENERS"]);

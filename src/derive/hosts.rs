@@ -39,7 +39,7 @@ pub fn place<'a>(stack: &'a Stack, asker: Option<&Container>, host: &str) -> Pla
     if let Ok(address) = host.parse::<IpAddr>() {
         return at(stack, address.to_canonical());
     }
-    if let Some(mapped) = asker.and_then(|container| extra_host(container, host)) {
+    if let Some(mapped) = asker.and_then(|container| container.extra_host(host)) {
         let gateway = mapped == "host-gateway" || mapped == DEFAULT_GATEWAY;
         return match mapped.parse::<IpAddr>() {
             _ if gateway => Place::Gateway,
@@ -89,13 +89,6 @@ fn at(stack: &Stack, address: IpAddr) -> Place<'_> {
         _ => false,
     };
     if attachments().flat_map(|at| &at.addresses).any(near) { Place::Network } else { Place::Outside }
-}
-
-/// What `extra_hosts` of a container maps a name to.
-fn extra_host<'a>(container: &'a Container, host: &str) -> Option<&'a str> {
-    let entries = container.extra_hosts.iter().filter_map(|entry| entry.split_once([':', '=']));
-    let mut found = entries.filter(|(name, _)| name.eq_ignore_ascii_case(host));
-    found.next().map(|(_, address)| address.trim_matches(['[', ']']))
 }
 
 /// The name of the stack that is most like this one, where it is so like it that it was probably meant.

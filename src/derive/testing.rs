@@ -29,6 +29,7 @@ pub(crate) fn stack(containers: impl IntoIterator<Item = Container>) -> Stack {
                 names: [container.service.clone(), container.name.clone()].into(),
                 addresses: vec![IpAddr::from([172, 30, 0, u8::try_from(index + 2).unwrap()])],
                 gateway: Some(IpAddr::from([172, 30, 0, 1])),
+                fixed: false,
             });
         }
     }

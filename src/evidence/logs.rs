@@ -9,7 +9,7 @@ use futures_util::{StreamExt, stream};
 use tokio::time::timeout;
 
 use crate::observation::Fact;
-use crate::stack::Stack;
+use crate::stack::{Stack, hide};
 use crate::text;
 
 /// How many lines are asked for.
@@ -24,12 +24,10 @@ const MOST_LOGS: usize = 64;
 const AT_ONCE: usize = 16;
 /// How long the engine may take over one.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The values of secrets shorter than this are words that may stand anywhere.
-const SHORTEST_SECRET: usize = 4;
 
 /// Reads the logs of these containers, by id.
 pub async fn read(docker: &Docker, stack: &Stack, wanted: &BTreeSet<String>) -> BTreeMap<String, Fact<Vec<String>>> {
-    let secrets = secrets(stack);
+    let secrets = stack.secrets();
     let one = async |(index, id): (usize, &String)| {
         let log = if index < MOST_LOGS {
             let log = timeout(PATIENCE, tail(docker, id, &secrets)).await;
@@ -62,23 +60,8 @@ async fn tail(docker: &Docker, id: &str, secrets: &BTreeSet<String>) -> Fact<Vec
 
 /// The lines, safe to print. A line may hold a secret that no variable gives away, so what looks like one goes too.
 fn lines(bytes: &[u8], secrets: &BTreeSet<String>) -> Vec<String> {
-    let safe = |line: &str| {
-        let mut line = text::redact(&text::line(line, LONGEST_LINE));
-        for secret in secrets.iter().rev() {
-            if line.contains(secret.as_str()) {
-                line = line.replace(secret.as_str(), "***");
-            }
-        }
-        line
-    };
+    let safe = |line: &str| hide(&text::line(line, LONGEST_LINE), secrets);
     String::from_utf8_lossy(bytes).lines().filter(|line| !line.trim().is_empty()).map(safe).collect()
-}
-
-/// The values of all variables that are named like secrets.
-fn secrets(stack: &Stack) -> BTreeSet<String> {
-    let variables = stack.containers.iter().flat_map(|container| &container.environment);
-    let named = variables.filter(|(name, value)| text::is_secret_name(name) && value.len() >= SHORTEST_SECRET);
-    named.map(|(_, value)| value.clone()).collect()
 }
 
 #[cfg(test)]
@@ -92,7 +75,7 @@ mod tests {
         let environment = environment.map(|(name, value)| (name.into(), value.into())).into();
         let stack = Stack { containers: vec![Container { environment, ..Container::default() }], ..Stack::default() };
         let log = b"\x1b[31mred\n\nlogin shop with hunter2 abc\nmysql://me:topsecret@db/x failed\n\xff\xfe";
-        let lines = lines(log, &secrets(&stack));
+        let lines = lines(log, &stack.secrets());
         assert_eq!(lines, ["\\u{1b}[31mred", "login shop with *** abc", "mysql://***@db/x failed", "\u{fffd}\u{fffd}"]);
     }
 }

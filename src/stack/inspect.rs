@@ -72,6 +72,7 @@ pub fn container(inspected: ContainerInspectResponse) -> Container {
         healthcheck: config.healthcheck.and_then(|check| check.test).unwrap_or_default(),
         depends_on: dependencies(&label("com.docker.compose.depends_on")),
         config_hash: label("com.docker.compose.config-hash"),
+        compose_version: label("com.docker.compose.version"),
         id,
         name,
     }
@@ -172,6 +173,9 @@ fn attachment(network: String, endpoint: &EndpointSettings, name: &str, id: &str
         names,
         addresses: addresses.filter(|address| !address.is_unspecified()).collect(),
         gateway: address(&endpoint.gateway).or_else(|| address(&endpoint.ipv6_gateway)),
+        fixed: endpoint.ipam_config.as_ref().is_some_and(|wanted| {
+            [&wanted.ipv4_address, &wanted.ipv6_address].into_iter().any(|wanted| address(wanted).is_some())
+        }),
     }
 }
 

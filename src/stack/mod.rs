@@ -6,13 +6,16 @@ pub mod connect;
 pub mod declaration;
 pub mod dotenv;
 mod endpoint;
+mod engine;
 pub mod error;
 pub mod files;
 mod inspect;
 pub mod interpolate;
+mod network;
 pub mod project;
 mod published;
 pub mod read;
+mod secrets;
 mod ssh;
 pub mod surroundings;
 mod tls;
@@ -23,6 +26,10 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+pub use engine::{Engine, PublishedAt};
+pub use network::{Attachment, Network};
+pub use secrets::hide;
+
 /// A Compose project as it runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stack {
@@ -30,6 +37,9 @@ pub struct Stack {
     pub project: String,
     /// The compose files that `docker compose` was given, as the containers' labels name them.
     pub files: Vec<String>,
+    /// What Compose was given, where all containers were made from the same.
+    #[serde(default)]
+    pub source: Option<Source>,
     /// The engine that runs it.
     pub engine: Engine,
     /// Every container of the project, running or not, by service and number.
@@ -40,34 +50,15 @@ pub struct Stack {
     pub strangers: Vec<Stranger>,
 }
 
-/// The engine that runs a stack.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Engine {
-    /// Its version, such as `26.1.5`.
-    pub version: String,
-    /// Its operating system as it names it: `Debian GNU/Linux 12`, `Docker Desktop`.
-    pub os: String,
-    /// Its processor architecture as it names it: `amd64`.
-    pub architecture: String,
-    /// Where ports that it publishes are reached from here.
-    pub published_at: PublishedAt,
-    /// Whether its own network may be another than that of the host that crosscheck runs on: a remote engine, the
-    /// virtual machine of Docker Desktop, an engine without root.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub apart: bool,
-}
-
-/// Where published ports are reached from the host that crosscheck runs on.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PublishedAt {
-    /// Here: the engine's processes are this machine's, or Docker Desktop forwards them.
-    #[default]
-    Here,
-    /// At another machine's address.
-    Host(String),
-    /// It cannot be told, for this reason.
-    Unknown(String),
+/// What Compose read when it made the containers, as their labels name it; the paths are those of the machine it ran on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Source {
+    /// The project's folder.
+    pub directory: String,
+    /// The compose files, in the order in which they are merged.
+    pub files: Vec<String>,
+    /// The files of variables that were named with `--env-file`.
+    pub env_files: Vec<String>,
 }
 
 /// One container of a project.
@@ -134,6 +125,9 @@ pub struct Container {
     /// Compose's hash of the declaration that it was made from; empty where the label is absent.
     #[serde(default)]
     pub config_hash: String,
+    /// The version of Compose that made it; empty where the label is absent.
+    #[serde(default)]
+    pub compose_version: String,
 }
 
 /// Something mounted into a container.
@@ -201,40 +195,6 @@ pub struct Health {
     pub failing: i64,
     /// What the last one printed, bounded.
     pub output: String,
-}
-
-/// A container's place on a network.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attachment {
-    /// The network's name.
-    pub network: String,
-    /// The names that its resolver gives to the container there.
-    pub names: BTreeSet<String>,
-    /// The container's addresses there.
-    pub addresses: Vec<IpAddr>,
-    /// The network's gateway, where there is one.
-    pub gateway: Option<IpAddr>,
-}
-
-/// A network.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Network {
-    /// The engine's name.
-    pub name: String,
-    /// The engine's id.
-    pub id: String,
-    /// Its key in the compose file, where Compose made it.
-    pub key: Option<String>,
-    /// `bridge`, `overlay`, `host`, …
-    pub driver: String,
-    /// Whether it has no way out.
-    pub internal: bool,
-    /// Its subnets: the address and the length of the prefix in bits.
-    #[serde(default)]
-    pub subnets: Vec<(IpAddr, u8)>,
-    /// The largest packet that its interfaces send, in bytes, where it was set.
-    #[serde(default)]
-    pub mtu: Option<u32>,
 }
 
 /// A TCP port of a container that is reached through the engine's host.
@@ -317,6 +277,14 @@ impl Container {
     /// The volumes with a name of their own that are mounted into it.
     pub fn volumes(&self) -> impl Iterator<Item = &str> {
         self.mounts.iter().filter(|mount| mount.kind == "volume").map(|mount| mount.source.as_str())
+    }
+
+    /// What `extra_hosts` maps a name to: an address, or `host-gateway`.
+    #[must_use]
+    pub fn extra_host(&self, name: &str) -> Option<&str> {
+        let mut entries = self.extra_hosts.iter().filter_map(|entry| entry.split_once([':', '=']));
+        let (_, address) = entries.find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        Some(address.trim_matches(['[', ']']))
     }
 
     /// Every address it has.

@@ -14,11 +14,13 @@ use futures_util::{StreamExt, stream};
 
 use super::connect::{self, Connection};
 use super::error::StackError;
-use super::{Engine, Network, PublishedPort, Stack, Stranger, inspect, published};
+use super::{Engine, Network, PublishedPort, Source, Stack, Stranger, inspect, published};
 use crate::text;
 
 pub(super) const LABEL_PROJECT: &str = "com.docker.compose.project";
 pub(super) const LABEL_FILES: &str = "com.docker.compose.project.config_files";
+const LABEL_ENV_FILES: &str = "com.docker.compose.project.environment_file";
+const LABEL_DIRECTORY: &str = "com.docker.compose.project.working_dir";
 const LABEL_ONE_OFF: &str = "com.docker.compose.oneoff";
 const LABEL_NETWORK: &str = "com.docker.compose.network";
 const OPTION_MTU: &str = "com.docker.network.driver.mtu";
@@ -53,7 +55,7 @@ pub async fn read_listed(connection: &Connection, project: &str, all: Listed) ->
     let about = about(connection).await;
     let mine: BTreeSet<_> = all.iter().filter(|summary| is_of(summary, project)).filter_map(|s| s.id.clone()).collect();
 
-    let files = config_files(&inspected);
+    let (files, source) = (config_files(&inspected), source(&inspected));
     let mut containers: Vec<_> = inspected.into_iter().map(inspect::container).collect();
     let mut replicas = BTreeMap::<String, usize>::new();
     for container in &containers {
@@ -73,6 +75,7 @@ pub async fn read_listed(connection: &Connection, project: &str, all: Listed) ->
     Ok(Stack {
         project: project.to_owned(),
         files,
+        source,
         engine: Engine {
             version: version.version.clone().unwrap_or_default(),
             os: about.os,
@@ -207,6 +210,22 @@ fn config_files(inspected: &[ContainerInspectResponse]) -> Vec<String> {
         }
     }
     files
+}
+
+/// What Compose was given, where every container's labels say the same.
+fn source(inspected: &[ContainerInspectResponse]) -> Option<Source> {
+    let of = |container: &ContainerInspectResponse| {
+        let labels = container.config.as_ref()?.labels.as_ref()?;
+        let list = |key: &str| {
+            let label = labels.get(key).map(String::as_str).unwrap_or_default();
+            label.split(',').filter(|entry| !entry.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let directory = labels.get(LABEL_DIRECTORY)?.clone();
+        Some(Source { directory, files: list(LABEL_FILES), env_files: list(LABEL_ENV_FILES) })
+    };
+    let mut sources = inspected.iter().map(of);
+    let first = sources.next()??;
+    sources.all(|source| source.as_ref() == Some(&first)).then_some(first)
 }
 
 /// `container:NAME` and shortened ids with the full id, so that they can be compared.
