@@ -361,6 +361,10 @@ pub struct HttpPeer {
     pub location: Option<String>,
     /// The start of the body, where the status means failure.
     pub body: Option<String>,
+    /// Where the answer to a host with an underscore was 400: the status of the same request with hyphens in the `Host`
+    /// header instead, so that it can be said whether the name is what is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without_underscore: Option<u16>,
 }
 
 impl Peer {

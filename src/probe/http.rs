@@ -13,6 +13,7 @@ use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use self::tap::Tap;
@@ -85,12 +86,26 @@ where
     let answer = tls::step(attempt, PhaseName::Request, work).await?;
     attempt.reached(Depth::Answered);
     let wants_tls = target.protocol == Protocol::Http && wants_tls(&answer);
-    attempt.observation.peer = Some(Peer::Http(peer(&answer)));
+    let mut peer = peer(&answer);
+    if answer.status == StatusCode::BAD_REQUEST && target.protocol == Protocol::Http && !wants_tls {
+        peer.without_underscore = without_underscore(attempt, target, until).await;
+    }
+    attempt.observation.peer = Some(Peer::Http(peer));
     if wants_tls {
         let fault = Fault::new(FailureKind::TlsExpected, "answered that this port wants HTTPS");
         return Err(attempt.fail(PhaseName::Request, fault));
     }
     Ok(())
+}
+
+/// The status of the same request to the same server, had its host hyphens for underscores: the one question that tells
+/// whether the name is what is refused. `None` where the host has no underscore, or no answer came.
+async fn without_underscore(attempt: &Attempt, target: &Target, until: Instant) -> Option<u16> {
+    let address = attempt.observation.connected.filter(|_| target.host.contains('_'))?;
+    let renamed = Target { host: target.host.replace('_', "-"), ..target.clone() };
+    let stream = timeout_at(until, TcpStream::connect((address, target.port))).await.ok()?.ok()?;
+    let answer = ask(Tap::new(stream), request(&renamed).ok()?, until).await.ok()?;
+    Some(answer.status.as_u16())
 }
 
 fn request(target: &Target) -> Result<Request<Empty<Bytes>>, Fault> {
@@ -168,6 +183,7 @@ fn peer(answer: &Answer) -> HttpPeer {
         server: header(SERVER, 100),
         location: header(LOCATION, 300),
         body: Some(body).filter(|body| !body.is_empty()),
+        without_underscore: None,
     }
 }
 

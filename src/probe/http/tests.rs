@@ -294,3 +294,32 @@ async fn over_tls_it_is_the_same() {
          none here"
     );
 }
+
+#[tokio::test]
+async fn a_name_with_an_underscore_is_asked_for_with_hyphens_too_where_it_is_refused() {
+    // 127.0.0.1 by its name in this namespace; only the `Host` header differs.
+    async fn status(words: &'static [u8], host: &str, unwanted: &'static str) -> HttpPeer {
+        let server = server(move |mut stream, request| async move {
+            let refused = request.to_lowercase().contains(unwanted);
+            let _ = stream.write_all(if refused { b"HTTP/1.1 400 \r\n\r\n" } else { words }).await;
+        })
+        .await;
+        let stream = TcpStream::connect(server).await.unwrap();
+        let mut attempt = Attempt::new(Instant::now() + PLENTY, Options::default());
+        attempt.observation.connected = Some(server.ip());
+        let target = Target::new(Protocol::Http, host, server.port());
+        exchange(&mut attempt, stream, &target).await.unwrap();
+        http(&attempt.observation).clone()
+    }
+    let found = &b"HTTP/1.1 404 \r\n\r\n"[..];
+    let seen = status(found, "order_api", "host: order_api").await;
+    assert_eq!((seen.status, seen.without_underscore), (400, Some(404)));
+    // Whatever is asked for is refused.
+    let seen = status(found, "order_api", "host: ").await;
+    assert_eq!((seen.status, seen.without_underscore), (400, Some(400)));
+    // Nothing is asked a second time where the name is no suspect, or where it was not refused.
+    let seen = status(found, "order-api", "host: ").await;
+    assert_eq!((seen.status, seen.without_underscore), (400, None));
+    let seen = status(found, "order_api", "nothing of it").await;
+    assert_eq!((seen.status, seen.without_underscore), (404, None));
+}
