@@ -2,6 +2,7 @@
 //!
 //! Everything here is bounded in size and time, and what cannot be had is a fact not looked at, never a failure.
 
+pub mod declared;
 mod logs;
 mod volumes;
 

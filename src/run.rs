@@ -212,8 +212,10 @@ async fn observe_and_survey(
         drop(sender);
         sessions
     };
-    let (sessions, collected) = tokio::join!(looking, collect(receiver, facts, output));
+    let (sessions, collected, declared) =
+        tokio::join!(looking, collect(receiver, facts, output), evidence::declared::read(&stack));
     collected?;
+    facts.declared = declared;
     judge::verdicts(facts);
     evidence::collect(ways, &connection.docker, facts, &sessions).await;
     if facts.checks.iter().any(|seen| seen.verdict == Verdict::Fail) {

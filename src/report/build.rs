@@ -126,6 +126,7 @@ pub fn not_evaluated(facts: &Facts) -> Vec<NotEvaluated> {
             .iter()
             .filter_map(|(name, volume)| Some((Need::Volumes, format!("{name}: {}", volume.unseen()?)))),
     );
+    unseen.extend(facts.declared.iter().filter_map(|declared| Some((Need::Declared, declared.unseen()?.to_owned()))));
     let of_rule = |rule: &Rule| {
         let mut reasons: Vec<_> =
             unseen.iter().filter(|(need, _)| rule.needs.contains(need)).map(|(_, why)| why.clone()).collect();

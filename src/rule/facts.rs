@@ -29,6 +29,9 @@ pub struct Facts {
     /// When the named volumes that matter were made, RFC 3339, by the engine's name of the volume.
     #[serde(default)]
     pub volumes: BTreeMap<String, Fact<String>>,
+    /// What the files declare now; `None` where none was changed since the containers were made.
+    #[serde(default)]
+    pub declared: Option<Fact<Declared>>,
     /// The containers, by id, whose state is another one after looking than it was before.
     #[serde(default)]
     pub changed: BTreeSet<String>,
@@ -38,6 +41,28 @@ pub struct Facts {
     /// Where the run is about a part of the stack alone: the services that were named.
     #[serde(default)]
     pub about: Option<BTreeSet<String>>,
+}
+
+/// What the compose files declare, where one of them is younger than a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Declared {
+    /// The services of the files, of all profiles.
+    pub services: BTreeMap<String, DeclaredService>,
+    /// The version of Compose that read them: another one may hash the same otherwise.
+    pub version: String,
+    /// The containers, by id, that were made before a file was changed.
+    pub older: BTreeSet<String>,
+    /// The names of the files that were changed, without their folders.
+    pub changed: Vec<String>,
+}
+
+/// A service as the files declare it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeclaredService {
+    /// The hashes by which Compose would know a container that was made from this: with and without its `env_file`.
+    pub hashes: BTreeSet<String>,
+    /// What is known to differ from the service's first container, by name: `environment REDIS_URL`.
+    pub differs: Vec<String>,
 }
 
 /// A check and what came of it.
@@ -139,6 +164,12 @@ impl Failed<'_> {
     #[must_use]
     pub fn addresses(&self) -> &[IpAddr] {
         self.observation().map_or(&[], |observation| observation.addresses.as_slice())
+    }
+
+    /// Whether the name that was tried has no address here.
+    #[must_use]
+    pub fn is_unnamed(&self) -> bool {
+        self.is(&[FailureKind::NameNotFound, FailureKind::ResolverFailed])
     }
 
     /// What was seen of it.

@@ -47,7 +47,7 @@ pub mod too_many_connections;
 pub mod unknown_database;
 pub mod unknown_host_name;
 
-pub use facts::{Cause, Facts, Failed, Seen, Verdict};
+pub use facts::{Cause, Declared, DeclaredService, Facts, Failed, Seen, Verdict};
 
 /// One kind of failure that crosscheck tells apart.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +73,8 @@ pub enum Need {
     Logs,
     /// When a volume was made.
     Volumes,
+    /// What the files declare now.
+    Declared,
 }
 
 impl Rule {

@@ -1,0 +1,158 @@
+//! What the files declare now, where one of them was changed after a container was made: asked of Compose itself.
+//!
+//! Nothing is asked where no file was changed. The files must be on this machine, and nothing is fetched for them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use crate::observation::Fact;
+use crate::rule::{Declared, DeclaredService};
+use crate::stack::{Container, Source, Stack};
+use crate::text;
+
+/// How long Compose may take over all that it is asked.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The most that is read of an answer, in bytes.
+const MOST: u64 = 8 << 20;
+
+/// Compares the files with the containers. `None` where no file was changed since a container was made, or none is here.
+pub async fn read(stack: &Stack) -> Option<Fact<Declared>> {
+    let source = stack.source.as_ref()?;
+    let (older, changed) = older(stack, source)?;
+    let asked = timeout(PATIENCE, ask(stack, source)).await;
+    let asked =
+        asked.unwrap_or_else(|_| Err(format!("Compose did not read its files within {} s", PATIENCE.as_secs())));
+    Some(match asked {
+        Ok((services, version)) => Fact::Present(Declared { services, version, older, changed }),
+        Err(reason) => Fact::NotLooked(reason),
+    })
+}
+
+/// The containers, by id, that were made before a file was last changed, and the names of these files.
+fn older(stack: &Stack, source: &Source) -> Option<(BTreeSet<String>, Vec<String>)> {
+    let modified = |file: &Path| -> Option<SystemTime> {
+        let metadata = std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file)?;
+        metadata.modified().ok()
+    };
+    let mut files = Vec::new();
+    for file in source.files.iter().chain(&source.env_files).map(PathBuf::from) {
+        // A file that is not here cannot be compared, nor can the others without it.
+        files.push((modified(&file).filter(|_| file.is_absolute())?, file));
+    }
+    let default = Path::new(&source.directory).join(".env");
+    if source.env_files.is_empty()
+        && let Some(at) = modified(&default)
+    {
+        files.push((at, default));
+    }
+    let made = |container: &Container| container.created.parse::<Timestamp>().ok().map(SystemTime::from);
+    let is_older = |container: &Container, at: SystemTime| made(container).is_some_and(|made| made < at);
+    let any_older = |at: SystemTime| stack.containers.iter().any(|container| is_older(container, at));
+    let last = files.iter().map(|(at, _)| *at).max()?;
+    let older: BTreeSet<_> =
+        stack.containers.iter().filter(|container| is_older(container, last)).map(|c| c.id.clone()).collect();
+    let name = |file: &PathBuf| text::line(&file.file_name().unwrap_or_default().to_string_lossy(), 80);
+    let changed = files.iter().filter(|(at, _)| any_older(*at)).map(|(_, file)| name(file)).collect();
+    (!older.is_empty()).then_some((older, changed))
+}
+
+type Services = BTreeMap<String, DeclaredService>;
+
+/// The services of the files with their hashes, and the version of Compose that gave them.
+async fn ask(stack: &Stack, source: &Source) -> Result<(Services, String), String> {
+    let file_arguments: Vec<_> = source.files.iter().flat_map(|file| ["-f", file.as_str()]).collect();
+    let mut which = Command::new("docker");
+    which.args(["compose", "version", "--short"]);
+    let (resolved, plain, version) = tokio::try_join!(
+        compose(stack, source, &file_arguments, &["config", "--format", "json"], None),
+        compose(stack, source, &file_arguments, &["config", "--hash", "*"], None),
+        run(&mut which, None),
+    )?;
+    // Files of variables (`env_file`) are part of what a container is made from, and of the hash only once they are read.
+    let whole = compose(stack, source, &["-f", "-"], &["config", "--hash", "*"], Some(&resolved)).await?;
+    let declared: Value = serde_json::from_slice(&resolved).map_err(|_| "Compose gave no JSON".to_owned())?;
+    let mut services = Services::new();
+    for (name, service) in declared["services"].as_object().into_iter().flatten() {
+        let container = stack.of_service(name).next();
+        let differs = container.map(|container| differences(service, container)).unwrap_or_default();
+        services.insert(name.clone(), DeclaredService { hashes: BTreeSet::new(), differs });
+    }
+    for line in [&plain, &whole].into_iter().flat_map(|hashes| std::str::from_utf8(hashes)).flat_map(str::lines) {
+        if let Some((name, hash)) = line.split_once(' ')
+            && let Some(service) = services.get_mut(name)
+        {
+            service.hashes.insert(hash.trim().to_owned());
+        }
+    }
+    if services.values().any(|service| service.hashes.is_empty()) {
+        return Err("Compose gave no hashes of its services".into());
+    }
+    Ok((services, String::from_utf8_lossy(&version).trim().trim_start_matches('v').to_owned()))
+}
+
+/// What differs between a declaration and a container, by name alone: values may be secrets.
+fn differences(service: &Value, container: &Container) -> Vec<String> {
+    let mut differs = Vec::new();
+    if let Some(image) = service["image"].as_str()
+        && image != container.image
+    {
+        differs.push(format!("image {}", text::line(image, 120)));
+    }
+    for (name, value) in service["environment"].as_object().into_iter().flatten() {
+        // The resolved form doubles dollars, so that reading it again gives the same.
+        let wanted = value.as_str().map(|value| value.replace("$$", "$"));
+        if wanted.as_deref() != container.variable(name) {
+            differs.push(format!("environment {}", text::line(name, 80)));
+        }
+    }
+    differs
+}
+
+async fn compose(
+    stack: &Stack,
+    source: &Source,
+    files: &[&str],
+    arguments: &[&str],
+    stdin: Option<&[u8]>,
+) -> Result<Vec<u8>, String> {
+    let mut command = Command::new("docker");
+    command.args(["compose", "-p", &stack.project, "--project-directory", &source.directory, "--profile", "*"]);
+    command.args(source.env_files.iter().flat_map(|file| ["--env-file", file])).args(files).args(arguments);
+    run(&mut command, stdin).await
+}
+
+/// Runs a command, which must succeed, and gives what it wrote. Its errors may repeat what stands in a file: they are not
+/// repeated here.
+async fn run(command: &mut Command, stdin: Option<&[u8]>) -> Result<Vec<u8>, String> {
+    let unable = |error: std::io::Error| format!("docker compose cannot be run: {}", text::io_error(&error));
+    // Looking fetches nothing: files that include others from elsewhere are not read.
+    command.env("COMPOSE_EXPERIMENTAL_GIT_REMOTE", "false").env("COMPOSE_EXPERIMENTAL_OCI_REMOTE", "false");
+    command.env_remove("COMPOSE_FILE").env_remove("COMPOSE_PROFILES").kill_on_drop(true);
+    command.stdin(if stdin.is_some() { Stdio::piped() } else { Stdio::null() });
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(unable)?;
+    let (input, output) = (child.stdin.take(), child.stdout.take());
+    let write = async {
+        if let (Some(mut input), Some(bytes)) = (input, stdin) {
+            // Whoever does not read to the end says so by its exit code.
+            let _ = input.write_all(bytes).await;
+        }
+    };
+    let read = async {
+        let mut bytes = Vec::new();
+        if let Some(output) = output {
+            output.take(MOST).read_to_end(&mut bytes).await.map_err(unable)?;
+        }
+        Ok::<_, String>(bytes)
+    };
+    let ((), bytes) = tokio::join!(write, read);
+    let status = child.wait().await.map_err(unable)?;
+    if status.success() { bytes } else { Err("docker compose cannot read the files as they are now".into()) }
+}
