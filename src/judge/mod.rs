@@ -8,6 +8,7 @@ mod credentials;
 mod kafka;
 mod mysql;
 mod negative;
+pub mod outside;
 
 use std::collections::BTreeMap;
 
@@ -86,6 +87,9 @@ fn weigh(stack: &Stack, check: &Check, observation: &Observation) -> Weighed {
     if let Some(failure) = frozen(stack, check, observation) {
         return (Verdict::Fail, None, Some(failure));
     }
+    if let Some(failure) = outside::answered(stack, check, observation) {
+        return (Verdict::Fail, None, Some(failure));
+    }
     if let Some(failure) = bad_status(check, observation) {
         return (Verdict::Fail, None, Some(failure));
     }
@@ -134,7 +138,9 @@ fn bad_status(check: &Check, observation: &Observation) -> Option<Failure> {
     let Some(Peer::Http(http)) = &observation.peer else { return None };
     let named = check.target.path.is_some() && check.origins.iter().any(|origin| origin.kind == OriginKind::Declared);
     let limit = if named { 400 } else { 500 };
-    (http.status >= limit).then(|| Failure {
+    // Nobody who uses this name gets another answer, whatever is asked for.
+    let refuses_name = http.status == 400 && http.without_underscore.is_some_and(|other| other != 400);
+    (http.status >= limit || refuses_name).then(|| Failure {
         phase: PhaseName::Request,
         kind: Kind::HttpStatus,
         detail: format!("status {}", http.status),

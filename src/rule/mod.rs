@@ -35,6 +35,7 @@ pub mod mysql_healthcheck_passes_early;
 pub mod mysql_host_blocked;
 pub mod mysql_host_not_allowed;
 pub mod mysql_public_key_retrieval;
+pub mod name_resolves_outside;
 pub mod no_shared_network;
 pub mod peer_not_running;
 pub mod published_port_held_by_another;
@@ -124,6 +125,7 @@ pub const RULES: &[Rule] = &[
     kafka_coordinator_unreachable::RULE,
     kafka_broker_unreachable::RULE,
     published_port_inside_network::RULE,
+    name_resolves_outside::RULE,
     no_shared_network::RULE,
     localhost_in_container::RULE,
     unknown_host_name::RULE,
