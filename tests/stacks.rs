@@ -5,6 +5,7 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -69,6 +70,26 @@ fn kafka_cluster() {
 }
 
 #[test]
+fn networks() {
+    hold(&case("stacks/networks/expect.yaml"));
+}
+
+#[test]
+fn limits() {
+    hold(&case("stacks/limits/expect.yaml"));
+}
+
+#[test]
+fn outdated() {
+    hold(&case("stacks/outdated/expect.yaml"));
+}
+
+#[test]
+fn names() {
+    hold(&case("stacks/names/expect.yaml"));
+}
+
+#[test]
 fn held_port() {
     hold(&case("stacks/held-port/expect.yaml"));
 }
@@ -87,6 +108,9 @@ fn stale_volume() {
 struct Stack<'a> {
     case: &'a Case,
     project: String,
+    /// Where its compose file is: beside the case, or in a copy that is changed.
+    folder: PathBuf,
+    _copy: Option<tempfile::TempDir>,
     _stranger: Option<TcpListener>,
 }
 
@@ -97,7 +121,10 @@ impl<'a> Stack<'a> {
         let project = format!("cc-test-{}-{}-{}", name[1], name[0], std::process::id());
         // A stranger that accepts is enough: that the port is not ours is what counts.
         let stranger = case.occupy.map(|port| TcpListener::bind(("127.0.0.1", port)).unwrap());
-        let stack = Self { case, project, _stranger: stranger };
+        let beside = case.file.parent().unwrap();
+        let copy = case.change.as_ref().map(|_| copied(beside));
+        let folder = copy.as_ref().map_or(beside, tempfile::TempDir::path).to_owned();
+        let stack = Self { case, project, folder, _copy: copy, _stranger: stranger };
         if let Some(before) = &case.before {
             for arguments in [&["up", "-d", "--wait"][..], &["down", "-t", "1"]] {
                 let done = stack.compose_file(before, arguments);
@@ -106,7 +133,11 @@ impl<'a> Stack<'a> {
             std::thread::sleep(AGE);
         }
         let up = stack.compose(&["up", "-d"]);
-        assert!(up.status.success() || case.occupy.is_some(), "{}", String::from_utf8_lossy(&up.stderr));
+        let complete = case.occupy.is_none() && !case.incomplete;
+        assert_eq!(up.status.success(), complete, "{}", String::from_utf8_lossy(&up.stderr));
+        if let Some(change) = &case.change {
+            std::fs::copy(beside.join(change), stack.folder.join(&case.compose)).unwrap();
+        }
         for service in &case.stop {
             assert!(stack.compose(&["stop", "-t", "1", service]).status.success());
         }
@@ -118,7 +149,7 @@ impl<'a> Stack<'a> {
     }
 
     fn compose_file(&self, name: &str, arguments: &[&str]) -> Output {
-        let file = self.case.file.with_file_name(name);
+        let file = self.folder.join(name);
         let mut command = Command::new("docker");
         command.args(["compose", "-p", &self.project, "-f"]).arg(file).args(arguments);
         command.stdin(Stdio::null()).output().unwrap()
@@ -136,6 +167,15 @@ impl<'a> Stack<'a> {
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
         (output, report)
     }
+}
+
+/// A copy of the files of a folder.
+fn copied(folder: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file()) {
+        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    copy
 }
 
 impl Drop for Stack<'_> {

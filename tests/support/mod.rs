@@ -24,6 +24,11 @@ pub struct Case {
     /// Services that are stopped once the stack is up.
     #[serde(default)]
     pub stop: Vec<String>,
+    /// The file that the compose file becomes once the stack is up, beside it.
+    pub change: Option<String>,
+    /// Whether some of the stack is meant not to come up.
+    #[serde(default)]
+    pub incomplete: bool,
     /// A host port that a stranger takes before the stack comes up.
     pub occupy: Option<u16>,
     /// The exit code.
