@@ -198,14 +198,19 @@ fn refused_help(facts: &Facts, failed: &Failed) -> String {
     };
     let port = failed.server_port();
     let bound = facts.listening(container).into_iter().flatten().filter(|listener| listener.port == port);
-    let bound: Vec<_> = bound.map(|listener| listener.address.to_string()).collect();
+    let bound: Vec<_> = bound.map(|listener| listener.address).collect();
     if !bound.is_empty() && failed.seen.check.published.is_some() {
         return format!(
             "{} listens on {port}, and the engine has not published it: is the service on `internal` networks alone?",
             container.label()
         );
     }
+    // The sockets were looked at after the connection was tried.
+    if bound.iter().any(std::net::IpAddr::is_unspecified) {
+        return format!("{} listens on {port} by now: it was still starting, so look again", container.label());
+    }
     if !bound.is_empty() {
+        let bound: Vec<_> = bound.iter().map(ToString::to_string).collect();
         return format!(
             "in {}, port {port} is bound to {} only: let it listen on all addresses",
             container.label(),
@@ -261,17 +266,8 @@ fn unresolved_help(facts: &Facts, failed: &Failed) -> String {
     let label = server.label();
     match client {
         None => format!("{host} is a name of the containers' network; on the host use a published port of {label}"),
-        Some(client) if client.on_host_network() || client.network_mode == "none" => {
-            format!("{from} has `network_mode: {}`, where services have no names", client.network_mode)
-        }
-        Some(_) if server.on_host_network() => {
-            format!(
-                "{label} is on the host's network and has no name here: use host.docker.internal with `extra_hosts`, or put it on a network"
-            )
-        }
-        Some(_) if server.joins().is_some() => {
-            let owner = facts.stack.namespace_owner(server).label();
-            format!("{label} lives in the network of {owner} and has no name of its own: use {owner}")
+        Some(client) if client.network_mode == "none" => {
+            format!("{from} has `network_mode: none`, where nothing has a name")
         }
         Some(_) => {
             format!("{host} is a name of {label} on another network than those of {from}: use {}", server.service)

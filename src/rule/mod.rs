@@ -5,8 +5,10 @@
 
 pub mod authentication_failed;
 pub mod certificates;
+pub mod default_bridge_without_names;
 pub mod facts;
 pub mod generic;
+pub mod host_gateway_unmapped;
 pub mod kafka_advertised_port_not_published;
 pub mod kafka_advertises_container_id;
 pub mod kafka_advertises_foreign_address;
@@ -35,6 +37,7 @@ pub mod mysql_healthcheck_passes_early;
 pub mod mysql_host_blocked;
 pub mod mysql_host_not_allowed;
 pub mod mysql_public_key_retrieval;
+pub mod name_of_shared_namespace;
 pub mod name_resolves_outside;
 pub mod no_shared_network;
 pub mod peer_not_running;
@@ -42,6 +45,7 @@ pub mod published_port_held_by_another;
 pub mod published_port_inside_network;
 pub mod redis_protected_mode;
 pub mod server_refuses_work;
+pub mod service_name_on_host_network;
 pub mod service_restarting;
 pub mod stale_credentials_volume;
 pub mod too_many_connections;
@@ -126,6 +130,10 @@ pub const RULES: &[Rule] = &[
     kafka_broker_unreachable::RULE,
     published_port_inside_network::RULE,
     name_resolves_outside::RULE,
+    service_name_on_host_network::RULE,
+    name_of_shared_namespace::RULE,
+    default_bridge_without_names::RULE,
+    host_gateway_unmapped::RULE,
     no_shared_network::RULE,
     localhost_in_container::RULE,
     unknown_host_name::RULE,
