@@ -5,6 +5,7 @@
 
 pub mod authentication_failed;
 pub mod certificates;
+pub mod container_address_hard_coded;
 pub mod default_bridge_without_names;
 pub mod facts;
 pub mod generic;
@@ -31,16 +32,20 @@ pub mod kafka_start;
 pub mod kafka_topic_missing;
 pub mod kafka_wrong_listener;
 pub mod listens_on_loopback_only;
+pub mod listens_on_one_network_only;
 pub mod localhost_in_container;
 pub mod mysql_auth_plugin_unsupported;
 pub mod mysql_healthcheck_passes_early;
 pub mod mysql_host_blocked;
 pub mod mysql_host_not_allowed;
 pub mod mysql_public_key_retrieval;
+pub mod localhost_ipv6_first;
 pub mod name_of_shared_namespace;
 pub mod name_resolves_outside;
 pub mod no_shared_network;
 pub mod peer_not_running;
+pub mod port_published_on_loopback_only;
+pub mod published_on_internal_network;
 pub mod published_port_held_by_another;
 pub mod published_port_inside_network;
 pub mod redis_protected_mode;
@@ -106,6 +111,7 @@ impl Rule {
 /// those that say *what*; a container's state before names, since a stopped container has none; the generic ones last.
 pub const RULES: &[Rule] = &[
     generic::FORBIDDEN_CONNECTION_OPEN,
+    published_on_internal_network::RULE,
     published_port_held_by_another::RULE,
     kafka_listener_protocol_missing::RULE,
     kafka_advertises_wildcard::RULE,
@@ -127,6 +133,8 @@ pub const RULES: &[Rule] = &[
     kafka_advertises_unresolvable_name::RULE,
     listens_on_loopback_only::RULE,
     kafka_coordinator_unreachable::RULE,
+    listens_on_one_network_only::RULE,
+    port_published_on_loopback_only::RULE,
     kafka_broker_unreachable::RULE,
     published_port_inside_network::RULE,
     name_resolves_outside::RULE,
@@ -134,7 +142,9 @@ pub const RULES: &[Rule] = &[
     name_of_shared_namespace::RULE,
     default_bridge_without_names::RULE,
     host_gateway_unmapped::RULE,
+    container_address_hard_coded::RULE,
     no_shared_network::RULE,
+    localhost_ipv6_first::RULE,
     localhost_in_container::RULE,
     unknown_host_name::RULE,
     redis_protected_mode::RULE,

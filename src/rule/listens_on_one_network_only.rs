@@ -1,0 +1,79 @@
+//! The server runs and listens, but only on some of its container's addresses.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::{Cause, Facts, Failed, Need, Rule};
+use crate::observation::FailureKind as Kind;
+use crate::stack::{Container, Stack};
+use crate::text;
+
+/// A connection fails because the server is bound to another address of its container than the one that is tried.
+pub const RULE: Rule = Rule::new("listens-on-one-network-only", explain).needing(&[Need::Listeners]);
+
+fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
+    if !failed.is(&[Kind::Refused, Kind::Reset, Kind::Closed]) {
+        return None;
+    }
+    let container = failed.server(facts)?;
+    let port = failed.server_port();
+    let published = failed.redirect.is_none() && failed.seen.check.published.is_some();
+    if failed.is_loopback() && !published {
+        return None;
+    }
+    let bound: BTreeSet<IpAddr> = facts
+        .listening(container)?
+        .iter()
+        .filter(|listener| listener.port == port)
+        .map(|listener| listener.address.to_canonical())
+        .collect();
+    // All addresses, or the loopback alone, are other matters.
+    if bound.iter().any(IpAddr::is_unspecified) || bound.iter().all(IpAddr::is_loopback) {
+        return None;
+    }
+    let owner = facts.stack.namespace_owner(container);
+    let tried: Vec<IpAddr> = if published {
+        // Which of its networks the engine sends a published port to is not said: any that leads out may be the one.
+        owner
+            .attachments
+            .iter()
+            .filter(|at| leads_out(&facts.stack, &at.network))
+            .flat_map(|at| at.addresses.clone())
+            .collect()
+    } else {
+        failed.addresses().iter().filter(|&&address| owner.addresses().any(|own| own == address)).copied().collect()
+    };
+    if tried.is_empty() || tried.iter().any(|address| bound.contains(address)) {
+        return None;
+    }
+    let label = container.label();
+    let place = |address: &IpAddr| match network_of(&facts.stack, owner, *address) {
+        Some(network) => format!("{address} ({network})"),
+        None => address.to_string(),
+    };
+    let (here, there): (Vec<_>, Vec<_>) = (bound.iter().map(place).collect(), tried.iter().map(place).collect());
+    Some(Cause {
+        subject: format!("{label}:{port}"),
+        service: Some(container.service.clone()),
+        message: format!(
+            "{label} listens on port {port} of {} only, so it is not reached at {}",
+            text::list(&here),
+            text::list(&there)
+        ),
+        evidence: vec![format!("in {label}, port {port} is bound to {}", text::list(&here)), failed.evidence()],
+        help: format!(
+            "let the server in {label} listen on all its addresses: 0.0.0.0 (or ::), and not on a name that is one of them"
+        ),
+    })
+}
+
+fn leads_out(stack: &Stack, network: &str) -> bool {
+    !stack.network(network).is_some_and(|network| network.internal)
+}
+
+/// The network, as the compose file calls it, on which a container has an address.
+fn network_of(stack: &Stack, container: &Container, address: IpAddr) -> Option<String> {
+    let at = container.attachments.iter().find(|at| at.addresses.contains(&address))?;
+    let key = stack.network(&at.network).and_then(|network| network.key.clone());
+    Some(key.unwrap_or_else(|| at.network.clone()))
+}
