@@ -44,6 +44,7 @@ pub mod name_of_shared_namespace;
 pub mod name_resolves_outside;
 pub mod no_shared_network;
 pub mod peer_not_running;
+pub mod port_already_allocated;
 pub mod port_published_on_loopback_only;
 pub mod published_on_internal_network;
 pub mod published_port_held_by_another;
@@ -118,6 +119,7 @@ pub const RULES: &[Rule] = &[
     kafka_inter_broker_listener_wrong::RULE,
     kafka_quorum_voters_wrong::RULE,
     kafka_stale_volume::RULE,
+    port_already_allocated::RULE,
     service_restarting::RULE,
     peer_not_running::RULE,
     kafka_security_protocol_mismatch::RULE,

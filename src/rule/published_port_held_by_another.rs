@@ -2,6 +2,7 @@
 
 use super::{Cause, Facts, Failed, Rule};
 use crate::observation::FailureKind as Kind;
+use crate::stack::Container;
 use crate::text;
 
 /// A check of a published port reached somebody else.
@@ -13,7 +14,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
         return None;
     }
     let port = failed.port();
-    let owner = owner(facts, port, &published.container);
+    let owner = holder(facts, port, &published.container).unwrap_or_else(|| "a process on the host".into());
     let mut evidence = vec![failed.evidence()];
     let error = &facts.stack.by_id(&published.container)?.state.error;
     if !error.is_empty() {
@@ -31,19 +32,18 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     })
 }
 
-/// Who has the port: another project, another container of this one, or a process.
-fn owner(facts: &Facts, port: u16, not: &str) -> String {
+/// The container that has a port of the host, of another project or of this one; `None` where no container has it.
+#[must_use]
+pub fn holder(facts: &Facts, port: u16, not: &str) -> Option<String> {
     let stranger = facts.stack.strangers.iter().find(|stranger| stranger.port.host_port == Some(port));
     if let Some(stranger) = stranger {
-        return match &stranger.project {
+        return Some(match &stranger.project {
             Some(project) => format!("container {} of project {project}", stranger.container),
             None => format!("container {}", stranger.container),
-        };
+        });
     }
-    facts
-        .stack
-        .containers
-        .iter()
-        .find(|container| container.id != not && container.ports.iter().any(|bound| bound.host_port == Some(port)))
-        .map_or_else(|| "a process on the host".into(), crate::stack::Container::label)
+    let holds = |container: &&Container| {
+        container.id != not && container.ports.iter().any(|bound| bound.host_port == Some(port))
+    };
+    facts.stack.containers.iter().find(holds).map(Container::label)
 }
