@@ -7,6 +7,7 @@ pub mod authentication_failed;
 pub mod certificates;
 pub mod container_address_hard_coded;
 pub mod default_bridge_without_names;
+pub mod dependency_unhealthy;
 pub mod facts;
 pub mod generic;
 pub mod host_gateway_unmapped;
@@ -52,6 +53,7 @@ pub mod published_port_inside_network;
 pub mod redis_protected_mode;
 pub mod server_refuses_work;
 pub mod service_name_on_host_network;
+pub mod service_out_of_memory;
 pub mod service_restarting;
 pub mod stale_credentials_volume;
 pub mod too_many_connections;
@@ -120,7 +122,9 @@ pub const RULES: &[Rule] = &[
     kafka_quorum_voters_wrong::RULE,
     kafka_stale_volume::RULE,
     port_already_allocated::RULE,
+    service_out_of_memory::RULE,
     service_restarting::RULE,
+    dependency_unhealthy::RULE,
     peer_not_running::RULE,
     kafka_security_protocol_mismatch::RULE,
     kafka_controller_port::RULE,

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{Cause, Facts, Failed, Rule, kafka_start};
+use super::{Cause, Facts, Failed, Rule, kafka_start, port_already_allocated};
 use crate::observation::FailureKind as Kind;
 use crate::stack::{Container, Status};
 use crate::text;
@@ -54,7 +54,10 @@ pub fn crashes(container: &Container) -> bool {
 }
 
 fn cause(container: &Container, between: bool) -> Option<Cause> {
-    if !between && !crashes(container) {
+    // Whoever was killed for memory, or could not get its port, has a rule that says more.
+    if !between
+        && (!crashes(container) || container.state.out_of_memory || port_already_allocated::lacks_port(container))
+    {
         return None;
     }
     let (label, state) = (container.label(), &container.state);
@@ -63,15 +66,13 @@ fn cause(container: &Container, between: bool) -> Option<Cause> {
         _ => "has ended with an error",
     };
     let meaning = match state.exit_code {
-        _ if state.out_of_memory => " (killed: out of memory)",
         125 | 126 => " (its command cannot be executed)",
         127 => " (its command was not found)",
         134 | 139 => " (it crashed)",
         137 => " (killed)",
         _ => "",
     };
-    let mut evidence =
-        vec![format!("{label}: exit code {}{meaning}, restarted {}", state.exit_code, times(container.restarts))];
+    let mut evidence = vec![format!("{label}: exit code {}{meaning}, {}", state.exit_code, times(container.restarts))];
     if !state.error.is_empty() {
         evidence.push(format!("the engine says: {}", text::line(&state.error, 300)));
     }
@@ -80,11 +81,7 @@ fn cause(container: &Container, between: bool) -> Option<Cause> {
         service: Some(container.service.clone()),
         message: format!("{label} {what}{meaning}"),
         evidence,
-        help: if state.out_of_memory {
-            format!("raise the memory limit of {0}, or let {0} use less: the kernel ended it", container.service)
-        } else {
-            format!("its log says why: docker compose logs --tail 50 {}", container.service)
-        },
+        help: format!("its log says why: docker compose logs --tail 50 {}", container.service),
     })
 }
 
