@@ -58,6 +58,7 @@ pub mod service_restarting;
 pub mod stale_credentials_volume;
 pub mod too_many_connections;
 pub mod unknown_database;
+pub mod underscore_in_host_name;
 pub mod unknown_host_name;
 
 pub use facts::{Cause, Declared, DeclaredService, Facts, Failed, Seen, Verdict};
@@ -164,6 +165,7 @@ pub const RULES: &[Rule] = &[
     server_refuses_work::RULE,
     stale_credentials_volume::RULE,
     authentication_failed::RULE,
+    underscore_in_host_name::RULE,
     generic::CONNECTION_REFUSED,
     generic::CONNECTION_TIMED_OUT,
     generic::CLOSED_WITHOUT_ANSWER,
