@@ -6,6 +6,7 @@
 pub mod authentication_failed;
 pub mod certificates;
 pub mod container_address_hard_coded;
+pub mod container_outdated;
 pub mod default_bridge_without_names;
 pub mod dependency_unhealthy;
 pub mod facts;
@@ -166,6 +167,7 @@ pub const RULES: &[Rule] = &[
     stale_credentials_volume::RULE,
     authentication_failed::RULE,
     underscore_in_host_name::RULE,
+    container_outdated::RULE,
     generic::CONNECTION_REFUSED,
     generic::CONNECTION_TIMED_OUT,
     generic::CLOSED_WITHOUT_ANSWER,
