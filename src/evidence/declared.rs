@@ -156,3 +156,57 @@ async fn run(command: &mut Command, stdin: Option<&[u8]>) -> Result<Vec<u8>, Str
     let status = child.wait().await.map_err(unable)?;
     if status.success() { bytes } else { Err("docker compose cannot read the files as they are now".into()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::derive::testing::{container, stack};
+
+    /// The names of the files that are younger than a container of 2026, of files with these years.
+    fn changed(files: &[(&str, &str)], named: &[&str]) -> Option<Vec<String>> {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, year) in files {
+            let file = std::fs::File::create(folder.path().join(name)).unwrap();
+            let at: Timestamp = format!("{year}-06-01T00:00:00Z").parse().unwrap();
+            file.set_modified(at.into()).unwrap();
+        }
+        let source = Source {
+            directory: folder.path().to_string_lossy().into_owned(),
+            files: named.iter().map(|name| folder.path().join(name).to_string_lossy().into_owned()).collect(),
+            env_files: Vec::new(),
+        };
+        let made = Container { created: "2026-01-01T00:00:00.5Z".into(), ..container("app", "app:1") };
+        let (older, changed) = older(&stack([made]), &source)?;
+        assert_eq!(older, ["app-id".to_owned()].into());
+        Some(changed)
+    }
+
+    #[test]
+    fn only_files_that_are_here_and_younger_count() {
+        let names = |names: &[&str]| Some(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
+        assert_eq!(changed(&[("a.yaml", "2025"), ("b.yaml", "2026")], &["a.yaml", "b.yaml"]), names(&["b.yaml"]));
+        assert_eq!(changed(&[("a.yaml", "2025"), (".env", "2026")], &["a.yaml"]), names(&[".env"]));
+        assert_eq!(changed(&[("a.yaml", "2025"), ("b.yaml", "2026")], &["a.yaml"]), None, "not one of the stack's");
+        assert_eq!(changed(&[("a.yaml", "2026")], &["a.yaml", "gone.yaml"]), None, "not all of them are here");
+        assert_eq!(changed(&[], &[]), None);
+    }
+
+    #[test]
+    fn differences_are_named_and_values_are_not() {
+        let app = Container {
+            environment: [("A", "1"), ("B", "2$"), ("C", "3")].map(|(n, v)| (n.into(), v.into())).into(),
+            ..container("app", "app:1")
+        };
+        let service =
+            serde_json::json!({ "image": "app:2", "environment": { "A": "1", "B": "2$$", "C": "SEKRET", "D": null } });
+        assert_eq!(differences(&service, &app), ["image app:2", "environment C"]);
+        assert!(differences(&serde_json::json!({ "image": "app:1" }), &app).is_empty());
+    }
+
+    #[tokio::test]
+    async fn whoever_fails_or_is_not_there_is_not_looked_at() {
+        assert!(run(&mut Command::new("false"), Some(b"x")).await.is_err());
+        assert!(run(&mut Command::new("/no/such/docker"), None).await.unwrap_err().contains("cannot be run"));
+        assert_eq!(run(&mut Command::new("cat"), Some(b"all of it")).await.unwrap(), b"all of it");
+    }
+}
