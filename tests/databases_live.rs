@@ -56,7 +56,7 @@ impl Server {
         let credentials = account.map(|(user, word)| Credentials { user: user.into(), password: Some(word.into()) });
         let timeout = Duration::from_secs(5);
         let security = Security { tls, ..careless() };
-        let (needed, options) = (Needed::default(), Options::default());
+        let needed = Needed::default();
         probe::look(&Request { target, timeout, credentials, security, needed, options }).await
     }
 

@@ -20,7 +20,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     let listeners: &[Listener] = match &failed.seen.check.from {
         Vantage::Host => facts.host.as_ref()?.listeners.present()?,
         Vantage::Container { .. } => facts.listening(failed.client(facts)?)?,
-        Vantage::Network { .. } => return None,
+        Vantage::Engine | Vantage::Network { .. } => return None,
     };
     let here = listeners.iter().filter(|listener| listener.port == port);
     let found = here.map(|listener| listener.address).find(|address| {

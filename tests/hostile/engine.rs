@@ -58,6 +58,7 @@ fn container(service: &str, image: &str, status: Status) -> Container {
         restart_policy: NASTY.into(),
         network_mode: format!("{NASTY}_default"),
         attachments: vec![Attachment {
+            fixed: false,
             network: format!("{NASTY}_default"),
             names: [service.to_owned(), NASTY.to_owned()].into(),
             addresses: vec![[172, 30, 0, 2].into()],

@@ -33,7 +33,15 @@ async fn look_at(port: u16, account: Option<(&str, &str)>, database: Option<&str
         account.map(|(user, password)| Credentials { user: user.into(), password: Some(password.into()) });
     let (timeout, options) = (std::time::Duration::from_millis(1500), Options::default());
     let security = Security { tls, ..Security::default() };
-    crate::probe::look(&Request { target, timeout, credentials, security, needed: crate::plan::Needed::default(), options }).await
+    crate::probe::look(&Request {
+        target,
+        timeout,
+        credentials,
+        security,
+        needed: crate::plan::Needed::default(),
+        options,
+    })
+    .await
 }
 
 /// Plays a script, looks at it, and holds the client to it.
