@@ -91,6 +91,39 @@ fn initial(server: &Container, credentials: &Credentials) -> Option<&'static str
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::derive::{environment, testing};
+    use crate::plan::build::{Narrow, build};
+
+    #[test]
+    fn nobody_logs_in_where_that_would_mend_another_client_of_the_account() {
+        let client = |name: &str, user: &str, parameters: &str| {
+            let url = format!("jdbc:mysql://mysql:3306/shop?user={user}&password=p{parameters}");
+            let environment = vec![("SPRING_DATASOURCE_URL".into(), url)];
+            Container { environment, ..testing::container(name, "example/app") }
+        };
+        let (plain, allowed) = ("&useSSL=false", "&useSSL=false&allowPublicKeyRetrieval=true");
+        let stack = testing::stack([
+            testing::container("mysql", "mysql:9"),
+            client("keyless", "app", plain),
+            client("able", "app", allowed),
+            client("other", "root", allowed),
+            client("filed", "other", "&useSSL=false&serverRSAPublicKeyFile=/keys/mysql.pem"),
+        ]);
+        let of_service = |name: &str| Narrow {
+            from: environment::derive(&stack).into_iter().map(|c| c.from).filter(|f| f.identity() == name).collect(),
+            ..Narrow::default()
+        };
+        let told = |name: &str| {
+            // Whatever a run is narrowed down to.
+            let checks = build(&stack, environment::derive(&stack), &of_service(name));
+            assert_eq!(checks.len(), 1, "{name}");
+            (checks[0].login_would_hide(), checks[0].setting(SPARES).map(str::to_owned))
+        };
+        assert_eq!(told("keyless"), (true, None));
+        assert_eq!(told("able"), (false, Some("keyless".into())));
+        assert_eq!(told("other"), (false, None));
+        assert_eq!(told("filed"), (false, None));
+    }
 
     fn server(image: &str, variables: &[(&str, &str)]) -> Container {
         let environment = variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
