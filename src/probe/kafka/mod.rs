@@ -23,7 +23,7 @@ mod tests;
 mod under_way;
 
 use kafka_protocol::messages::ApiKey;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use self::codec::Metadata;
 use self::link::ended;
@@ -31,7 +31,7 @@ pub use self::secure::Client;
 use self::session::Session;
 pub use self::under_way::{LAST_CHANCE, finish, finish_blocking};
 use super::{Attempt, Fault, Stop, Stream};
-use crate::observation::{Coordinator, Depth, FailureKind, KafkaPeer, Observation, Peer, PhaseName};
+use crate::observation::{Coordinator, Depth, FailureKind, KafkaPeer, Peer, PhaseName};
 use crate::target::Target;
 use crate::text;
 
@@ -59,12 +59,8 @@ pub async fn look(attempt: &mut Attempt, target: &Target, client: Client<'_>) ->
         attempt.observation.unlooked =
             Some(format!("the broker lists {} brokers, of which {kept} were looked at", metadata.listed));
     }
-    let redirects = redirect::follow(attempt, target, client, &mut session, &metadata).await;
-    if let Some(group) = attempt.needed.group.clone()
-        && redirects.iter().any(|it| knows_offsets_topic(&it.observation))
-    {
-        find_coordinator(attempt, &mut session, group).await;
-    }
+    let (redirects, told) = redirect::follow(attempt, target, client, &mut session, &metadata).await;
+    note_coordinator(attempt, told);
     drop(session);
     let usable = redirects.iter().all(|it| it.observation.failure.is_none() && it.observation.unlooked.is_none());
     attempt.observation.redirects = redirects;
@@ -169,23 +165,17 @@ fn failed(attempt: &mut Attempt, started: Instant, fault: Fault) -> Stop {
     attempt.fail(name, fault)
 }
 
-/// Whether the topic of consumer groups exists, so that asking for a coordinator makes nothing.
-fn knows_offsets_topic(there: &Observation) -> bool {
-    matches!(&there.peer, Some(Peer::Kafka(peer)) if peer.topics.get(describe::OFFSETS_TOPIC) == Some(&true))
-}
-
-/// Notes who coordinates the client's consumer group. That it cannot be asked is no failure: not every client may ask.
-async fn find_coordinator(attempt: &mut Attempt, session: &mut Session, group: String) {
-    let asked = timeout_at(attempt.deadline, session.coordinator(&group)).await;
-    let broker = match asked {
-        Ok(Ok(Some((0, id)))) => Some(id),
-        Ok(Ok(Some((coordinator::NOT_AVAILABLE, _)))) => None,
-        Ok(Ok(Some((error, _)))) => {
+/// Notes who coordinates the client's consumer group. That it is not told is no failure: not every client may ask.
+fn note_coordinator(attempt: &mut Attempt, told: Option<redirect::Told>) {
+    let (Some((error, id)), Some(group)) = (told, attempt.needed.group.clone()) else { return };
+    let broker = match error {
+        0 => Some(id),
+        coordinator::NOT_AVAILABLE => None,
+        _ => {
             let why = codec::error_name(error);
-            attempt.observation.notes.push(format!("who coordinates the group {group} is not told: {why}"));
+            attempt.observation.notes.push(format!("who coordinates the consumer group is not told: {why}"));
             return;
         }
-        _ => return,
     };
     if let Some(peer) = peer(attempt) {
         peer.coordinator = Some(Coordinator { group, broker });

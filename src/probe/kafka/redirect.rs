@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::join;
 use futures_util::stream;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::codec::{Broker, LONGEST_HOST, Metadata};
 use super::describe;
@@ -29,14 +29,15 @@ const ENOUGH: Duration = Duration::from_millis(500);
 /// Tries every broker of `metadata`, in its order, before the attempt's own deadline.
 ///
 /// An address that is the target's own is identified over `session`, so that no check needs more than two connections
-/// at its target.
+/// at its target. While the others are tried, which may take all of the time, it is asked who coordinates the client's
+/// group.
 pub async fn follow(
     attempt: &Attempt,
     target: &Target,
     client: Client<'_>,
     session: &mut Session,
     metadata: &Metadata,
-) -> Vec<Redirect> {
+) -> (Vec<Redirect>, Option<Told>) {
     let is_here = |it: &&Broker| it.port == target.port && it.host.eq_ignore_ascii_case(&target.host);
     let cluster = metadata.cluster_id.as_deref();
     // What the connection showed that stands already. The brokers are not part of it: each of a thousand would keep all.
@@ -50,12 +51,29 @@ pub async fn follow(
         for broker in metadata.brokers.iter().filter(is_here) {
             found.push(identify_here(attempt, &shown, session, broker, cluster).await);
         }
-        found
+        let told = find_coordinator(attempt, session, &found).await;
+        (found, told)
     };
     let away = metadata.brokers.iter().filter(|it| !is_here(it)).map(|it| visit(attempt, it, client, cluster));
-    let (here, away) = join(here, stream::iter(away).buffered(AT_ONCE).collect::<Vec<_>>()).await;
+    let ((here, mut told), away) = join(here, stream::iter(away).buffered(AT_ONCE).collect::<Vec<_>>()).await;
     let (mut here, mut away) = (here.into_iter(), away.into_iter());
-    metadata.brokers.iter().filter_map(|it| if is_here(&it) { here.next() } else { away.next() }).collect()
+    let each = metadata.brokers.iter().filter_map(|it| if is_here(&it) { here.next() } else { away.next() });
+    let redirects: Vec<_> = each.collect();
+    if told.is_none() {
+        told = find_coordinator(attempt, session, &redirects).await;
+    }
+    (redirects, told)
+}
+
+/// An error code, and the coordinator's id.
+pub type Told = (i16, i32);
+
+/// Asks who coordinates the client's group, where it has one and one of these brokers knows the topic behind it, so that
+/// asking makes nothing.
+async fn find_coordinator(attempt: &Attempt, session: &mut Session, brokers: &[Redirect]) -> Option<Told> {
+    let knows = |broker: &Redirect| matches!(&broker.observation.peer, Some(Peer::Kafka(peer)) if peer.topics.get(describe::OFFSETS_TOPIC) == Some(&true));
+    let group = attempt.needed.group.as_ref().filter(|_| brokers.iter().any(knows))?;
+    timeout_at(attempt.deadline, session.coordinator(group)).await.ok()?.ok()?
 }
 
 /// Asks over the connection that stands already; what that connection showed is part of what is seen.
