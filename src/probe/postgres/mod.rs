@@ -41,6 +41,10 @@ const NOBODY: &str = "crosscheck-without-credentials";
 /// A database that nearly every server has.
 const USUAL: &str = "postgres";
 
+/// What is noted then.
+const GUESSED: &str = "no setting names a database, and the one that is called like the user cannot be used: it was not \
+                       looked further";
+
 /// Looks at the target. With credentials of a named user it logs in, to the database of the target if there is one,
 /// and asks the first question; without, it looks how the server receives a client. TLS is asked for where the client's
 /// settings say so.
@@ -85,8 +89,19 @@ pub(crate) async fn converse(
         (Ok(_), None) => Ok(()),
         // Of an account that nobody has, only what is true of everybody counts.
         (Err(error), None) if !error.concerns_everybody() => Ok(()),
+        (Err(error), Some(_)) if is_about_a_guess(&error, target) => {
+            attempt.observation.notes.push(GUESSED.into());
+            Ok(())
+        }
         (Err(error), _) => refused(attempt, PhaseName::Handshake, &error, known, (target, security)).await,
     }
+}
+
+/// Whether a refusal is about the database that was taken because none is named: the client may name another one where
+/// nobody can read it.
+fn is_about_a_guess(error: &ServerError, target: &Target) -> bool {
+    target.path.as_deref().is_none_or(str::is_empty)
+        && matches!(error.kind(), FailureKind::UnknownDatabase | FailureKind::PermissionDenied)
 }
 
 /// Asks for TLS, and agrees on it where the server has it.
@@ -205,6 +220,12 @@ async fn client(
     let proof = login::prove(&mut wire, wanted, &credentials.user, password.as_bytes());
     let settings = match attempt.step(PhaseName::Login, proof).await? {
         Login::Accepted(settings) => settings,
+        // The password is asked for first, so it was right.
+        Login::Refused(error) if is_about_a_guess(&error, place.0) => {
+            attempt.reached(Depth::LoggedIn);
+            attempt.observation.notes.push(GUESSED.into());
+            return Ok(());
+        }
         Login::Refused(error) => return refused(attempt, PhaseName::Login, &error, Some(credentials), place).await,
         Login::Unspoken(reason) => {
             missed(attempt);

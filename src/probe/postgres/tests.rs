@@ -148,6 +148,17 @@ async fn what_a_login_is_refused_for_is_told_apart() {
 }
 
 #[tokio::test]
+async fn a_database_that_nobody_named_fails_nothing() {
+    let missing = || error("3D000", "database \"app\" does not exist");
+    let late = vec![hear("app\0\0"), Say(CLEARTEXT.to_vec()), hear(PASSWORD), Say(missing())];
+    let early = vec![hear("app\0\0"), Say(error("08P01", "no such database: app"))];
+    for (steps, depth) in [(late, Depth::LoggedIn), (early, Depth::Answered)] {
+        let seen = look(APP, None, steps).await;
+        assert_eq!((failure(&seen), seen.depth, seen.notes.len()), (None, depth, 1), "{seen:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_tls_alone_could_tell_is_not_judged() {
     let words = "no pg_hba.conf entry for host \"172.18.0.3\", user \"app\", database \"shop\", no encryption";
     for (answer, tls, judged) in [(b'S', Tls::Unsaid, false), (b'N', Tls::Unsaid, true), (b'N', Tls::Preferred, true)] {
