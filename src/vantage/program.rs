@@ -70,6 +70,9 @@ pub fn add(archive: &mut tar::Builder<Vec<u8>>, path: &Path, contents: Option<&[
     let mut header = tar::Header::new_gnu();
     header.set_size(contents.map_or(0, |contents| contents.len() as u64));
     header.set_mode(mode);
+    // Root, whatever the engine makes of a header that names nobody.
+    header.set_uid(0);
+    header.set_gid(0);
     header.set_entry_type(if contents.is_some() { tar::EntryType::Regular } else { tar::EntryType::Directory });
     let inside = path.strip_prefix("/").unwrap_or(path);
     archive
