@@ -18,11 +18,13 @@ const MOMENT: Duration = Duration::from_millis(100);
 
 type Answer = Result<Resolved, Fault>;
 type Search = BoxFuture<'static, Answer>;
+/// A search that began, and the time that it has.
+type Begun = (Instant, WeakShared<Search>);
 
 thread_local! {
     /// The searches under way, by host and resolver, with the time that they have. Of this thread alone: a search belongs
     /// to the runtime that it began in.
-    static UNDER_WAY: RefCell<BTreeMap<(String, bool), (Instant, WeakShared<Search>)>> = RefCell::default();
+    static UNDER_WAY: RefCell<BTreeMap<(String, bool), Begun>> = RefCell::default();
 }
 
 /// Joins the search for this host that is under way, or begins one.
@@ -51,8 +53,8 @@ mod tests {
 
     use super::*;
 
-    fn resolved() -> Answer {
-        Ok(Resolved { addresses: vec!["192.0.2.1".parse().unwrap()], resolver: "a test".into() })
+    fn resolved() -> Resolved {
+        Resolved { addresses: vec!["192.0.2.1".parse().unwrap()], resolver: "a test".into() }
     }
 
     #[tokio::test]
@@ -63,14 +65,14 @@ mod tests {
                 asked.fetch_add(1, Ordering::Relaxed);
                 async {
                     tokio::task::yield_now().await;
-                    resolved()
+                    Ok(resolved())
                 }
             })
         };
         let (first, second) = tokio::join!(ask("one", 1), ask("one", 1));
-        assert_eq!((first, second), (resolved(), resolved()));
+        assert_eq!((first, second), (Ok(resolved()), Ok(resolved())));
         assert_eq!(asked.load(Ordering::Relaxed), 1);
-        assert_eq!(ask("one", 1).await, resolved());
+        assert_eq!(ask("one", 1).await, Ok(resolved()));
         assert_eq!(asked.load(Ordering::Relaxed), 2, "an answer is not remembered");
         let _ = tokio::join!(ask("one", 1), ask("two", 1));
         assert_eq!(asked.load(Ordering::Relaxed), 4, "another host is another question");
