@@ -86,12 +86,12 @@ mod tests {
         let deadline = Instant::now() + Duration::from_secs(1);
         let begin = move || async move {
             let _ = waits.await;
-            resolved()
+            Ok(resolved())
         };
         let first = search("given-up", false, deadline, begin);
         let second = search("given-up", false, deadline, || async { unreachable!("it is under way") });
         assert!(tokio::time::timeout(Duration::from_millis(1), first).await.is_err());
         let _ = answer.send(());
-        assert_eq!(second.await, resolved());
+        assert_eq!(second.await, Ok(resolved()));
     }
 }

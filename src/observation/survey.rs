@@ -1,0 +1,44 @@
+//! What a network namespace looks like from inside.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Fact;
+
+/// What is seen of a network namespace from inside, without a connection to anybody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Survey {
+    /// The sockets that listen.
+    pub listeners: Fact<Vec<Listener>>,
+    /// The interfaces and their addresses.
+    pub interfaces: Fact<Vec<Interface>>,
+}
+
+impl Survey {
+    /// A survey that could not be made.
+    #[must_use]
+    pub fn not_looked(reason: &str) -> Self {
+        Self { listeners: Fact::NotLooked(reason.to_owned()), interfaces: Fact::NotLooked(reason.to_owned()) }
+    }
+}
+
+/// A socket that listens, as `/proc/net/tcp` of its namespace shows it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Listener {
+    /// The address that it is bound to; unspecified for all.
+    pub address: IpAddr,
+    /// TCP port.
+    pub port: u16,
+}
+
+/// A network interface.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Interface {
+    /// The kernel's name: `eth0`.
+    pub name: String,
+    /// The largest packet that it sends, in bytes, where that could be read.
+    pub mtu: Option<u32>,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+}
