@@ -56,6 +56,8 @@ fn refused(error: i16, words: &str) -> Vec<u8> {
     body.extend(error.to_be_bytes());
     string(&mut body, words);
     body.push(4); // a broker
+    string(&mut body, "1");
+    body.extend([1, 0, 0]); // no settings, no tags, of neither
     frame(&body)
 }
 
