@@ -379,7 +379,8 @@ async fn only_what_is_over_and_ours_is_removed() {
     docker(&["stop", "-t", "0", &fixture.name("idle")]);
     fixture.redis("stranger", &["--label", "dev.crosscheck.expires=1000"]);
     let engine = Docker::connect_with_local_defaults().unwrap();
-    assert!(crosscheck::vantage::sweep(&engine).await >= 1);
+    // Another run that begins meanwhile may be the one that removes it.
+    crosscheck::vantage::sweep(&engine).await;
     assert_eq!(fixture.left(), ["idle", "stranger", "under-way"]);
     let cleaned = crosscheck::vantage::clean(&engine).await.unwrap();
     assert!(cleaned.containers.contains(&fixture.name("idle")), "{cleaned:?}");
