@@ -39,6 +39,13 @@ pub struct Interface {
     pub name: String,
     /// The largest packet that it sends, in bytes, where that could be read.
     pub mtu: Option<u32>,
+    /// The kernel's number for it in its namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
+    /// The number of the interface that it is tied to, where there is one: of a container's, its other end in the
+    /// engine's namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<u32>,
     /// Its addresses.
     pub addresses: Vec<IpAddr>,
 }

@@ -1,4 +1,4 @@
-//! The network interfaces of this namespace: their addresses from `getifaddrs(3)`, their sizes from `rtnetlink(7)`.
+//! The network interfaces of this namespace: their addresses from `getifaddrs(3)`, their sizes and numbers from `rtnetlink(7)`.
 //!
 //! `/sys/class/net` shows the interfaces of the namespace that it was mounted in, which need not be this one.
 
@@ -32,11 +32,18 @@ pub fn interfaces() -> Fact<Vec<Interface>> {
         return Fact::NotLooked(format!("more than {MOST} interfaces"));
     }
     // Without their sizes, interfaces are still worth knowing.
-    let sizes = links::sizes().unwrap_or_default();
+    let links = links::links().unwrap_or_default();
     let interface = |(name, mut addresses): (String, Vec<IpAddr>)| {
         addresses.sort_unstable();
         addresses.dedup();
-        Interface { mtu: sizes.get(&name).copied(), name, addresses }
+        let link = links.get(&name);
+        Interface {
+            mtu: link.map(|link| link.mtu),
+            index: link.map(|link| link.index),
+            link: link.and_then(|link| link.to),
+            name,
+            addresses,
+        }
     };
     Fact::Present(addresses.into_iter().map(interface).collect())
 }
@@ -59,6 +66,10 @@ mod tests {
             let file = format!("/sys/class/net/{}/mtu", interface.name);
             let Ok(mtu) = std::fs::read_to_string(file) else { continue };
             assert_eq!(interface.mtu, mtu.trim().parse().ok(), "{}", interface.name);
+            let number = |what| std::fs::read_to_string(format!("/sys/class/net/{}/{what}", interface.name)).ok();
+            let (index, link) = (number("ifindex").unwrap(), number("iflink").unwrap());
+            assert_eq!(interface.index, index.trim().parse().ok(), "{}", interface.name);
+            assert_eq!(interface.link.or(interface.index), link.trim().parse().ok(), "{}", interface.name);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The sizes of interfaces, asked of the kernel: `RTM_GETLINK` of `rtnetlink(7)`, which needs no privilege.
+//! The sizes of interfaces and what they are tied to, asked of the kernel: `RTM_GETLINK` of `rtnetlink(7)`, which needs no privilege.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,6 +20,7 @@ const REQUEST_ALL: u16 = 0x301;
 /// Attributes of a link.
 const NAME: u16 = 3;
 const MTU: u16 = 4;
+const TIED_TO: u16 = 5;
 /// The length of a message's header, and of what describes a link before its attributes.
 const HEADER: usize = 16;
 const LINK: usize = 16;
@@ -28,20 +29,31 @@ const PACKET: usize = 64 << 10;
 /// No more packets than these are read.
 const MOST_PACKETS: usize = 256;
 
-/// The largest packet that each interface of this namespace sends, in bytes, by its name.
+/// What the kernel says of an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The largest packet that it sends, in bytes.
+    pub mtu: u32,
+    /// Its number in this namespace.
+    pub index: u32,
+    /// The number of the interface that it is tied to, in that one's namespace.
+    pub to: Option<u32>,
+}
+
+/// The interfaces of this namespace, by name.
 ///
 /// # Errors
 /// When the kernel does not answer, or has more interfaces than are read.
-pub fn sizes() -> io::Result<BTreeMap<String, u32>> {
+pub fn links() -> io::Result<BTreeMap<String, Link>> {
     let kernel = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)?;
     setsockopt(&kernel, ReceiveTimeout, &TimeVal::seconds(1))?;
     send(kernel.as_raw_fd(), &question(), MsgFlags::empty())?;
-    let mut sizes = BTreeMap::new();
+    let mut links = BTreeMap::new();
     let mut packet = vec![0; PACKET];
     for _ in 0..MOST_PACKETS {
         let length = recv(kernel.as_raw_fd(), &mut packet, MsgFlags::empty())?;
-        if !read(&packet[..length], &mut sizes)? {
-            return Ok(sizes);
+        if !read(&packet[..length], &mut links)? {
+            return Ok(links);
         }
     }
     Err(io::Error::other("too many interfaces"))
@@ -58,7 +70,7 @@ fn question() -> Vec<u8> {
 }
 
 /// Takes the links of one packet; whether more packets follow.
-fn read(packet: &[u8], sizes: &mut BTreeMap<String, u32>) -> io::Result<bool> {
+fn read(packet: &[u8], links: &mut BTreeMap<String, Link>) -> io::Result<bool> {
     let mut rest = packet;
     while rest.len() >= HEADER {
         let length = usize::try_from(number(rest)).unwrap_or(usize::MAX);
@@ -66,7 +78,7 @@ fn read(packet: &[u8], sizes: &mut BTreeMap<String, u32>) -> io::Result<bool> {
         match short(&rest[4..]) {
             DONE => return Ok(false),
             ERROR => return Err(io::Error::other("the kernel refused to list its interfaces")),
-            NEW_LINK => sizes.extend(link(body.get(LINK..).unwrap_or_default())),
+            NEW_LINK => links.extend(link(body)),
             _ => {}
         }
         rest = rest.get(aligned(length)..).unwrap_or_default();
@@ -74,10 +86,11 @@ fn read(packet: &[u8], sizes: &mut BTreeMap<String, u32>) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Name and size out of a link's attributes, each with its length and type before it.
-fn link(attributes: &[u8]) -> Option<(String, u32)> {
-    let (mut name, mut mtu) = (None, None);
-    let mut rest = attributes;
+/// Out of the description of a link (family, type, number, flags) and its attributes, each with its length and type
+/// before it.
+fn link(body: &[u8]) -> Option<(String, Link)> {
+    let (mut name, mut mtu, mut to) = (None, None, None);
+    let mut rest = body.get(LINK..)?;
     while rest.len() >= 4 {
         let length = usize::from(short(rest));
         let value = rest.get(4..length)?;
@@ -87,11 +100,12 @@ fn link(attributes: &[u8]) -> Option<(String, u32)> {
                 name = Some(text::line(&String::from_utf8_lossy(&value[..end]), 40));
             }
             MTU if value.len() >= 4 => mtu = Some(number(value)),
+            TIED_TO if value.len() >= 4 => to = Some(number(value)),
             _ => {}
         }
         rest = rest.get(aligned(length)..).unwrap_or_default();
     }
-    Some((name?, mtu?))
+    Some((name?, Link { mtu: mtu?, index: number(&body[4..]), to }))
 }
 
 /// Messages and attributes begin at multiples of four bytes.
@@ -115,7 +129,7 @@ mod tests {
 
     #[test]
     fn the_kernel_says_how_large() {
-        assert!(sizes().unwrap().contains_key("lo"));
+        assert!(links().unwrap().contains_key("lo"));
     }
 
     #[test]
@@ -123,7 +137,9 @@ mod tests {
         let mut message = 60_u32.to_ne_bytes().to_vec();
         message.extend(NEW_LINK.to_ne_bytes());
         message.resize(HEADER + LINK, 0);
-        for (kind, value) in [(NAME, b"eth0\0\0\0\0".as_slice()), (MTU, &1450_u32.to_ne_bytes())] {
+        message[HEADER + 4..HEADER + 8].copy_from_slice(&7_u32.to_ne_bytes());
+        let (mtu, to) = (1450_u32.to_ne_bytes(), 8_u32.to_ne_bytes());
+        for (kind, value) in [(NAME, b"eth0\0\0\0\0".as_slice()), (MTU, &mtu), (TIED_TO, &to)] {
             message.extend(u16::try_from(4 + value.len()).unwrap().to_ne_bytes());
             message.extend(kind.to_ne_bytes());
             message.extend(value);
@@ -132,7 +148,7 @@ mod tests {
         message[..4].copy_from_slice(&length.to_ne_bytes());
         let mut found = BTreeMap::new();
         assert!(read(&message, &mut found).unwrap());
-        assert_eq!(found, [("eth0".to_owned(), 1450)].into());
+        assert_eq!(found, [("eth0".to_owned(), Link { mtu: 1450, index: 7, to: Some(8) })].into());
         for end in 0..message.len() {
             let _ = read(&message[..end], &mut BTreeMap::new());
         }
