@@ -16,7 +16,7 @@ use crate::observation::{FailureKind as Kind, Survey};
 use crate::observe::Sessions;
 use crate::plan::Vantage;
 use crate::probe::serve;
-use crate::rule::{Facts, Seen, Verdict, service_restarting};
+use crate::rule::{Facts, Seen, Verdict, mtu_mismatch, service_restarting};
 use crate::stack::{Container, Stack};
 use crate::vantage::Ways;
 
@@ -64,6 +64,12 @@ impl Wanted {
                 }
                 if failed.is(&[Kind::Refused, Kind::Reset, Kind::Closed, Kind::Silent]) {
                     wanted.surveys.insert(facts.stack.namespace_owner(server).id.clone());
+                }
+                // Packets that are lost are lost between two interfaces.
+                if mtu_mismatch::is_candidate(&failed)
+                    && let Some((client, _)) = failed.pair(facts)
+                {
+                    wanted.surveys.insert(facts.stack.namespace_owner(client).id.clone());
                 }
             }
         }

@@ -90,6 +90,11 @@ fn names() {
 }
 
 #[test]
+fn large_packets() {
+    hold(&case("stacks/large-packets/expect.yaml"));
+}
+
+#[test]
 fn held_port() {
     hold(&case("stacks/held-port/expect.yaml"));
 }

@@ -37,6 +37,7 @@ pub mod listens_on_loopback_only;
 pub mod listens_on_one_network_only;
 pub mod localhost_in_container;
 pub mod localhost_ipv6_first;
+pub mod mtu_mismatch;
 pub mod mysql_auth_plugin_unsupported;
 pub mod mysql_healthcheck_passes_early;
 pub mod mysql_host_blocked;
@@ -142,6 +143,7 @@ pub const RULES: &[Rule] = &[
     listens_on_loopback_only::RULE,
     kafka_coordinator_unreachable::RULE,
     listens_on_one_network_only::RULE,
+    mtu_mismatch::RULE,
     port_published_on_loopback_only::RULE,
     kafka_broker_unreachable::RULE,
     published_port_inside_network::RULE,
