@@ -28,7 +28,8 @@ fn an_engine_behind_ssh_is_like_any_other() {
     let (stack, sshd) = (Stack::up("ssh", None, &[]), Sshd::start(""));
     let arguments = ["-p", &stack.project, "--format", "json"];
     let here = verdicts(&eventually(0, || crosscheck().args(arguments).output().unwrap()));
-    assert_eq!(here.len(), 2, "{here:?}");
+    // The published port may be bound for one family or for both.
+    assert!((2..=3).contains(&here.len()) && here.values().all(|(verdict, _)| verdict == "pass"), "{here:?}");
     for host in [sshd.address(), "ssh://alias".to_owned(), format!("{}/var/run/docker.sock", sshd.address())] {
         if host.contains("docker.sock") && std::env::var_os("DOCKER_HOST").is_some() {
             continue;
@@ -55,8 +56,9 @@ fn more_containers_than_one_login_carries() {
     let sshd = Sshd::start("");
     let arguments = ["-p", &stack.project, "--format", "json", "--via", "sidecar"];
     let seen = eventually(0, || sshd.crosscheck(&sshd.address()).args(arguments).output().unwrap());
+    // Twelve clients, and the published port for one family or both.
     let passed = String::from_utf8(seen.stdout).unwrap().matches(r#""verdict": "pass""#).count();
-    assert_eq!(passed, 13);
+    assert!((13..=14).contains(&passed), "{passed}");
     sshd.leaves_nothing();
     assert!(stack.ours().is_empty());
 }
@@ -244,11 +246,12 @@ fn the_processes_and_ports_of_an_engine_elsewhere_are_never_taken_for_ours() {
     };
     let app = || verdicts(&run("auto")).get("app -> cache:6379").cloned().unwrap_or_default();
     wait_until(Duration::from_secs(60), "the client does not reach its server", || app().0 == "pass");
+    // Its ports are not this machine's: they are looked at from where they are.
     let output = run("auto");
-    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
-    let (_, (verdict, reason)) = verdicts(&output).into_iter().find(|(id, _)| id.starts_with("host -> ")).unwrap();
-    assert_eq!(verdict, "inconclusive");
-    assert!(reason.contains("the engine's containers are not processes of this machine"), "{reason}");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let seen = verdicts(&output);
+    assert!(seen.keys().any(|id| id.starts_with("engine -> ")), "{seen:?}");
+    assert!(!seen.keys().any(|id| id.starts_with("host -> ")), "{seen:?}");
     let refused = stderr(&run("netns"));
     assert!(
         refused.contains("cannot enter containers through their namespaces") && refused.contains("process "),
