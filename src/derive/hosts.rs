@@ -63,11 +63,6 @@ fn named<'a>(stack: &'a Stack, host: &str) -> Vec<&'a Container> {
     if !named.is_empty() {
         return named;
     }
-    if let Some((name, network)) = host.split_once('.')
-        && stack.networks.iter().any(|known| known.name == network)
-    {
-        return stack.named(name);
-    }
     // A host name is not always resolvable by others, but nobody else is meant.
     stack.containers.iter().filter(|c| !c.on_host_network() && c.hostname.eq_ignore_ascii_case(host)).collect()
 }

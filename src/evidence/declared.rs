@@ -83,7 +83,9 @@ async fn ask(stack: &Stack, source: &Source) -> Result<(Services, String), Strin
     for (name, service) in declared["services"].as_object().into_iter().flatten() {
         let container = stack.of_service(name).next();
         let differs = container.map(|container| differences(service, container)).unwrap_or_default();
-        services.insert(name.clone(), DeclaredService { hashes: BTreeSet::new(), differs });
+        // Compose puts a container's id in the place of another service before it hashes: nothing can be compared then.
+        let hashes = container.filter(|_| refers(service)).map(|container| container.config_hash.clone());
+        services.insert(name.clone(), DeclaredService { hashes: hashes.into_iter().collect(), differs });
     }
     for line in [&plain, &whole].into_iter().flat_map(|hashes| std::str::from_utf8(hashes)).flat_map(str::lines) {
         if let Some((name, hash)) = line.split_once(' ')
@@ -96,6 +98,12 @@ async fn ask(stack: &Stack, source: &Source) -> Result<(Services, String), Strin
         return Err("Compose gave no hashes of its services".into());
     }
     Ok((services, String::from_utf8_lossy(&version).trim().trim_start_matches('v').to_owned()))
+}
+
+/// Whether a service is declared by another: it shares its network, its processes or its volumes.
+fn refers(service: &Value) -> bool {
+    let shares = |key: &str| service[key].as_str().is_some_and(|value| value.starts_with("service:"));
+    ["network_mode", "pid", "ipc"].into_iter().any(shares) || !service["volumes_from"].is_null()
 }
 
 /// What differs between a declaration and a container, by name alone: values may be secrets.

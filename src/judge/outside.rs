@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::observation::{Failure, FailureKind as Kind, Observation, PhaseName};
 use crate::plan::Check;
-use crate::stack::{Container, Stack};
+use crate::stack::{Container, Neighbour, Stack};
 
 /// Says that somebody outside of the stack answered for a service. Only a service's own name, without a dot, counts here:
 /// whoever writes another name may mean the world outside.
@@ -19,11 +19,29 @@ pub fn answered(stack: &Stack, check: &Check, observation: &Observation) -> Opti
     Some(Failure {
         phase: PhaseName::Resolve,
         kind: Kind::WrongIdentity,
-        detail: format!(
-            "{host} is {} here, which is on no network of the stack, and somebody answers there",
-            addresses[0]
-        ),
+        detail: match neighbour(stack, addresses[0]) {
+            Some(other) => format!("{host} is {} here, which is {}, and that answers", addresses[0], whose(other)),
+            None => format!(
+                "{host} is {} here, which is on no network of the stack, and somebody answers there",
+                addresses[0]
+            ),
+        },
     })
+}
+
+/// The container of somebody else, on a network of the stack, that has this address.
+#[must_use]
+pub fn neighbour(stack: &Stack, address: IpAddr) -> Option<&Neighbour> {
+    stack.neighbours.iter().find(|neighbour| neighbour.address == address)
+}
+
+/// The container, and whose it is.
+#[must_use]
+pub fn whose(neighbour: &Neighbour) -> String {
+    match &neighbour.project {
+        Some(project) => format!("container {} of project {project}", neighbour.container),
+        None => format!("container {}", neighbour.container),
+    }
 }
 
 /// The addresses outside of the stack that a server of DNS gave for the name of one of its containers, where all of
@@ -54,7 +72,8 @@ pub fn resolved<'a>(
     let inside = |address: &IpAddr| {
         address.is_loopback()
             || stack.at_address(*address).is_some()
-            || stack.networks.iter().any(|network| network.contains(*address))
+            // On a network that several projects share, another's service may have the same name.
+            || neighbour(stack, *address).is_none() && stack.networks.iter().any(|network| network.contains(*address))
     };
     (!addresses.iter().any(inside)).then_some(addresses)
 }
@@ -84,7 +103,10 @@ mod tests {
         let networks = vec![Network { name: "shop_default".into(), subnets, ..Network::default() }];
         let from = crate::derive::vantage(&client);
         assert!(matches!(from, Vantage::Container { .. }));
-        let stack = Stack { containers: vec![client, cache, mapped], networks, ..Stack::default() };
+        let project = Some("other".to_owned());
+        let neighbour = Neighbour { container: "other-cache-1".into(), project, address: [172, 20, 0, 77].into() };
+        let containers = vec![client, cache, mapped];
+        let stack = Stack { containers, networks, neighbours: vec![neighbour], ..Stack::default() };
         let check = Check {
             id: String::new(),
             from,
@@ -110,6 +132,8 @@ mod tests {
     fn only_a_service_that_dns_leads_out_of_the_stack_is_a_stranger() {
         let dns = "DNS server 127.0.0.11, as cache.corp.example";
         assert_eq!(seen("203.0.113.9", dns, "cache").map(|failure| failure.kind), Some(Kind::WrongIdentity));
+        let neighbour = seen("172.20.0.77", dns, "cache").unwrap();
+        assert!(neighbour.detail.contains("container other-cache-1 of project other"), "{neighbour:?}");
         for (address, resolver, host) in [
             ("172.20.0.3", dns, "cache"),
             // Of the network, though nobody is known to have it: a container that was made since.

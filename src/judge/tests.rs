@@ -105,7 +105,7 @@ fn the_kernel_answers_for_a_paused_server() {
 
 #[test]
 fn nobody_is_accused_for_what_changed_while_we_looked() {
-    let stack = shop();
+    let mut stack = shop();
     let refused = failed(check(from(&stack, "app"), TCP, "db", 1, YES), Kind::Refused);
     assert_eq!(judged(stack.clone(), vec![refused.clone()]), [Verdict::Fail]);
     let mut later = stack.clone();
@@ -116,6 +116,20 @@ fn nobody_is_accused_for_what_changed_while_we_looked() {
     verdicts(&mut facts);
     assert_eq!(facts.checks[0].verdict, Verdict::Inconclusive);
     assert!(findings(&facts).is_empty());
+}
+
+#[test]
+fn who_crashed_while_we_looked_is_told() {
+    let mut stack = shop();
+    let refused = failed(check(from(&stack, "app"), TCP, "db", 1, YES), Kind::Refused);
+    let mut later = stack.clone();
+    let db = later.containers.iter_mut().find(|c| c.service == "db").unwrap();
+    (db.state.started, db.restarts) = ("later".into(), 3);
+    assert!(stack.changed_until(&later).is_empty());
+    let mut facts = Facts { stack, checks: vec![refused], ..Facts::default() };
+    verdicts(&mut facts);
+    assert_eq!(facts.checks[0].verdict, Verdict::Fail);
+    assert_eq!(findings(&facts)[0].rule, "service-restarting");
 }
 
 /// A broker that was asked at one address and hands out another, at which somebody answers.

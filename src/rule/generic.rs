@@ -1,6 +1,8 @@
 //! What was seen, where no rule before says why. Each kind of failure has its id, so that no failed check is left
 //! without a finding.
 
+use std::net::IpAddr;
+
 use super::{Cause, Facts, Failed, Rule};
 use crate::observation::{FailureKind as Kind, HttpPeer, KafkaPeer, Peer};
 use crate::text;
@@ -206,7 +208,8 @@ fn refused_help(facts: &Facts, failed: &Failed) -> String {
         );
     }
     // The sockets were looked at after the connection was tried.
-    if bound.iter().any(std::net::IpAddr::is_unspecified) {
+    let tried_v6 = !failed.addresses().is_empty() && failed.addresses().iter().all(IpAddr::is_ipv6);
+    if bound.iter().any(|bound| bound.is_unspecified() && (bound.is_ipv6() || !tried_v6)) {
         return format!("{} listens on {port} by now: it was still starting, so look again", container.label());
     }
     if !bound.is_empty() {

@@ -16,7 +16,16 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     let (near, far) = (facts.stack.namespace_owner(client), facts.stack.namespace_owner(server));
     let shared = near.network_names().any(|name| far.network_names().any(|other| other == name));
     let addresses = text::list(&addresses.iter().map(ToString::to_string).collect::<Vec<_>>());
-    let help = if shared {
+    let other = observation.addresses.iter().find_map(|address| outside::neighbour(&facts.stack, *address));
+    let help = if let Some(other) = other {
+        format!(
+            "{} has the same name on a network that both projects share: put {} and {} on a network of this project's own, or give {} an alias that nobody else has",
+            outside::whose(other),
+            client.service,
+            server.service,
+            server.service
+        )
+    } else if shared {
         format!(
             "a search domain gets the name first: give {} `dns_search: [\".\"]` and no `ndots` above 0, or write the name with its network's",
             client.service

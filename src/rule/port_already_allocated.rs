@@ -51,10 +51,10 @@ fn cause(facts: &Facts, container: &Container) -> Option<Cause> {
     };
     let wanted = container.wanted_ports.iter().find_map(|wanted| {
         let port = wanted.host_port.filter(|port| named(*port))?;
-        Some((port, wanted.container_port))
+        Some(((Some(wanted.host_address), port), wanted.container_port))
     });
     let said = format!("the engine says: {}", text::line(&text::redact(error), 300));
-    let Some((port, inside)) = wanted else {
+    let Some((place, inside)) = wanted else {
         return Some(Cause {
             subject: label.clone(),
             service: Some(container.service.clone()),
@@ -63,7 +63,8 @@ fn cause(facts: &Facts, container: &Container) -> Option<Cause> {
             help: format!("free the port, or publish another one, then docker compose up -d {}", container.service),
         });
     };
-    let owner = published_port_held_by_another::holder(facts, port, &container.id);
+    let port = place.1;
+    let owner = published_port_held_by_another::holder(facts, place, &container.id);
     let here = facts.stack.engine.published_at == PublishedAt::Here;
     let listens = facts
         .host

@@ -72,7 +72,9 @@ fn cause(container: &Container, between: bool) -> Option<Cause> {
         137 => " (killed)",
         _ => "",
     };
-    let mut evidence = vec![format!("{label}: exit code {}{meaning}, {}", state.exit_code, times(container.restarts))];
+    // The engine keeps no exit code of a container that it has started again.
+    let code = if state.exit_code == 0 { String::new() } else { format!("exit code {}{meaning}, ", state.exit_code) };
+    let mut evidence = vec![format!("{label}: {code}{}", times(container.restarts))];
     if !state.error.is_empty() {
         evidence.push(format!("the engine says: {}", text::line(&state.error, 300)));
     }

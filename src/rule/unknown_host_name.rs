@@ -3,6 +3,7 @@
 use super::{Cause, Facts, Failed, Rule};
 use crate::nearest::nearest;
 use crate::observation::FailureKind as Kind;
+use crate::stack::Container;
 use crate::text;
 
 /// A client asks for a name that no service, alias or container has.
@@ -22,6 +23,16 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
         return None;
     }
     let hostname_of = facts.stack.containers.iter().find(|container| container.hostname.eq_ignore_ascii_case(host));
+    let waits = |container: &&Container| container.depends_on.iter().any(|before| before.service == host);
+    if let Some(waiting) = facts.stack.containers.iter().find(waits) {
+        return Some(Cause {
+            subject: format!("{} -> {host}", client.service),
+            service: Some(client.service.clone()),
+            message: format!("the service {host} has no container: it was never started, or was removed"),
+            evidence: vec![format!("{} depends on {host}", waiting.service), failed.evidence()],
+            help: format!("docker compose up -d {host}"),
+        });
+    }
     let nearest = nearest(host, facts.stack.names().into_keys());
     let instead = match (hostname_of, &nearest) {
         (Some(owner), _) => Some(owner.service.clone()),
@@ -30,7 +41,11 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     };
     let help = match &instead {
         Some(name) => {
-            format!("did you mean {name}? In {}, set {}", client.service, failed.correction(name, failed.port()))
+            format!(
+                "did you mean {name}? In {}, set {}; if {host} is a service that was not started (a profile that is off): docker compose up -d {host}",
+                client.service,
+                failed.correction(name, failed.port())
+            )
         }
         None => format!(
             "the services here are {}; {} names none of them",

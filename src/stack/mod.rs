@@ -48,6 +48,20 @@ pub struct Stack {
     pub networks: Vec<Network>,
     /// Ports that containers outside the project publish.
     pub strangers: Vec<Stranger>,
+    /// The containers outside the project that are on its networks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub neighbours: Vec<Neighbour>,
+}
+
+/// A container that is not of the project, on one of the project's networks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Neighbour {
+    /// Its name.
+    pub container: String,
+    /// Its project, if any.
+    pub project: Option<String>,
+    /// Its address there.
+    pub address: IpAddr,
 }
 
 /// What Compose read when it made the containers, as their labels name it; the paths are those of the machine it ran on.
@@ -335,10 +349,17 @@ impl Stack {
         if !services.is_empty() {
             return services;
         }
-        by(&|container| {
+        let named = by(&|container| {
             container.name.eq_ignore_ascii_case(name)
                 || container.attachments.iter().any(|at| at.names.iter().any(|known| known.eq_ignore_ascii_case(name)))
-        })
+        });
+        // The engine's resolver also knows every name with the network's behind it.
+        match name.split_once('.') {
+            Some((first, network)) if named.is_empty() && self.networks.iter().any(|known| known.name == network) => {
+                self.named(first)
+            }
+            _ => named,
+        }
     }
 
     /// The container that has this address on one of its networks.
@@ -361,15 +382,29 @@ impl Stack {
     }
 
     /// The containers, by id, that are gone, or in another state or another run of theirs, in a later look.
+    ///
+    /// One that the engine itself started again meanwhile has crashed: that is its state, whatever it was at either moment.
     #[must_use]
-    pub fn changed_until(&self, later: &Self) -> BTreeSet<String> {
-        let same = |container: &&Container| {
-            later.by_id(&container.id).is_some_and(|now| {
+    pub fn changed_until(&mut self, later: &Self) -> BTreeSet<String> {
+        let mut changed = BTreeSet::new();
+        for container in &mut self.containers {
+            let now = later.by_id(&container.id);
+            let same = now.is_some_and(|now| {
                 (now.state.status, &now.state.started, now.restarts)
                     == (container.state.status, &container.state.started, container.restarts)
-            })
-        };
-        self.containers.iter().filter(|container| !same(container)).map(|container| container.id.clone()).collect()
+            });
+            match now {
+                _ if same => {}
+                Some(now) if now.restarts > container.restarts => {
+                    container.state = State { status: Status::Restarting, ..now.state.clone() };
+                    container.restarts = now.restarts;
+                }
+                _ => {
+                    changed.insert(container.id.clone());
+                }
+            }
+        }
+        changed
     }
 
     /// A network by its key in the compose file, or by the engine's name.

@@ -14,7 +14,7 @@ use futures_util::{StreamExt, stream};
 
 use super::connect::{self, Connection};
 use super::error::StackError;
-use super::{Engine, Network, PublishedPort, Source, Stack, Stranger, inspect, published};
+use super::{Engine, Neighbour, Network, PublishedPort, Source, Stack, Stranger, inspect, published};
 use crate::text;
 
 pub(super) const LABEL_PROJECT: &str = "com.docker.compose.project";
@@ -68,6 +68,7 @@ pub async fn read_listed(connection: &Connection, project: &str, all: Listed) ->
     containers.sort_by(|a, b| (&a.service, a.number, &a.name).cmp(&(&b.service, b.number, &b.name)));
 
     let attached: BTreeSet<_> = containers.iter().flat_map(super::Container::network_names).collect();
+    let neighbours = neighbours(&all, project, &attached);
     let networks =
         networks.into_iter().map(network).filter(|network| attached.contains(network.name.as_str())).collect();
     let (published_at, apart) = published::at(connection, &about, &containers, &all).await;
@@ -85,6 +86,7 @@ pub async fn read_listed(connection: &Connection, project: &str, all: Listed) ->
         },
         networks,
         strangers: strangers(&all, &mine),
+        neighbours,
         containers,
     })
 }
@@ -242,6 +244,23 @@ fn with_full_id(mode: &str, all: &[ContainerSummary]) -> String {
         beginning.next().filter(|_| beginning.next().is_none()).and_then(id)
     });
     full.map_or_else(|| mode.to_owned(), |id| format!("container:{id}"))
+}
+
+/// The containers on these networks that are not of this project, by name.
+fn neighbours(all: &[ContainerSummary], project: &str, networks: &BTreeSet<&str>) -> Vec<Neighbour> {
+    let mut neighbours = Vec::new();
+    for summary in all.iter().filter(|summary| label(summary, LABEL_PROJECT) != Some(project)) {
+        let attached = summary.network_settings.iter().flat_map(|settings| settings.networks.iter().flatten());
+        for (_, endpoint) in attached.filter(|(network, _)| networks.contains(network.as_str())) {
+            let addresses = [&endpoint.ip_address, &endpoint.global_ipv6_address];
+            for address in addresses.into_iter().filter_map(|address| address.as_deref()?.parse().ok()) {
+                let project = label(summary, LABEL_PROJECT).map(str::to_owned);
+                neighbours.push(Neighbour { container: name(summary), project, address });
+            }
+        }
+    }
+    neighbours.sort_by(|a, b| (&a.container, a.address).cmp(&(&b.container, b.address)));
+    neighbours
 }
 
 /// The TCP ports that other containers publish. One-off containers of the project are others too: they hold ports.
