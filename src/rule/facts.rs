@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::derive::hosts::publisher;
 use crate::observation::{Fact, Failure, FailureKind, Interface, Listener, Observation, PhaseName, Redirect, Survey};
 use crate::plan::{Check, OriginKind};
 use crate::stack::{Container, Stack};
@@ -198,7 +199,10 @@ impl Failed<'_> {
             return facts.stack.by_id(&published.container);
         }
         if self.is_loopback() {
-            return self.client(facts);
+            return match self.redirected_port(facts) {
+                Some((container, _)) => Some(container),
+                None => self.client(facts),
+            };
         }
         self.addresses()
             .iter()
@@ -207,6 +211,14 @@ impl Failed<'_> {
             .or_else(|| {
                 if self.seen.check.from.is_machine() { None } else { facts.stack.named(self.host()).first().copied() }
             })
+    }
+
+    /// Where a redirect to a machine's own loopback leads: the container that publishes the port there, or would if it
+    /// ran, and the port in it.
+    fn redirected_port<'a>(&self, facts: &'a Facts) -> Option<(&'a Container, u16)> {
+        let redirect = self.redirect?;
+        let here = self.is_loopback() && self.seen.check.from.has_published(&facts.stack.engine);
+        here.then(|| publisher(&facts.stack, redirect.port)).flatten()
     }
 
     /// The container that the check itself (not a redirect within it) leads to.
@@ -224,10 +236,10 @@ impl Failed<'_> {
 
     /// The port in the server's namespace that the failed address leads to.
     #[must_use]
-    pub fn server_port(&self) -> u16 {
+    pub fn server_port(&self, facts: &Facts) -> u16 {
         match (&self.redirect, &self.seen.check.published) {
             (None, Some(published)) => published.container_port,
-            _ => self.port(),
+            _ => self.redirected_port(facts).map_or_else(|| self.port(), |(_, port)| port),
         }
     }
 
@@ -320,3 +332,7 @@ impl Facts {
         self.surveys.get(&self.stack.namespace_owner(container).id)
     }
 }
+
+#[cfg(test)]
+#[path = "facts_tests.rs"]
+mod tests;

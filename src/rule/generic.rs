@@ -154,7 +154,7 @@ pub(super) fn seen(
     let server = failed.server(facts);
     let subject = match server {
         Some(container) if !failed.is_loopback() || failed.seen.check.published.is_some() => {
-            format!("{}:{}", container.label(), failed.server_port())
+            format!("{}:{}", container.label(), failed.server_port(facts))
         }
         _ => format!("{} -> {}", failed.seen.check.from.identity(), failed.address()),
     };
@@ -198,7 +198,7 @@ fn refused_help(facts: &Facts, failed: &Failed) -> String {
             failed.origin()
         );
     };
-    let port = failed.server_port();
+    let port = failed.server_port(facts);
     let bound = facts.listening(container).into_iter().flatten().filter(|listener| listener.port == port);
     let bound: Vec<_> = bound.map(|listener| listener.address).collect();
     if !bound.is_empty() && failed.seen.check.published.is_some() {
@@ -226,17 +226,19 @@ fn refused_help(facts: &Facts, failed: &Failed) -> String {
         }
         Some(ports) => format!(
             "nothing listens on port {} of {}; it listens on {}: correct the port, or let the server listen there",
-            failed.server_port(),
+            failed.server_port(facts),
             container.label(),
             text::list(&ports)
         ),
-        None => format!("nothing listens on port {} of {}: look at its log", failed.server_port(), container.label()),
+        None => {
+            format!("nothing listens on port {} of {}: look at its log", failed.server_port(facts), container.label())
+        }
     }
 }
 
 fn closed_help(facts: &Facts, failed: &Failed) -> String {
     if failed.redirect.is_none() && failed.seen.check.published.is_some() {
-        let port = failed.server_port();
+        let port = failed.server_port(facts);
         return match listening_ports(facts, failed) {
             Some(ports) if !ports.contains(&port.to_string()) => format!(
                 "the engine accepts connections for a published port even when nothing is behind it: nothing in {} listens on {port}{}",

@@ -3,7 +3,7 @@
 use super::{Cause, Facts, Failed, Rule, kafka_listeners};
 use crate::target::host_and_port;
 
-/// A redirect to localhost, seen from the host, to a port that leads to another place or to none.
+/// A redirect to localhost, seen from the host, to a port that nobody publishes, or for another of its own ports.
 pub const RULE: Rule = Rule::new("kafka-advertised-port-not-published", explain);
 
 fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
@@ -22,6 +22,10 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
         .find(|l| l.port == redirect.port && l.host == redirect.host)
         .map_or(inner, |l| l.bound);
     if broker.ports.iter().any(|port| port.host_port == Some(redirect.port) && port.container_port == asked) {
+        return None;
+    }
+    // Another container's port, whether or not that one runs: what is wrong there is not this broker's to mend.
+    if failed.server(facts).is_some_and(|other| other.id != broker.id) {
         return None;
     }
     let (service, advertised) = (&broker.service, redirect.address());

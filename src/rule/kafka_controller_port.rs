@@ -31,7 +31,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
         None => format!("in {from}, set {} to the port of a listener of {label} that is for clients", failed.origin()),
     };
     Some(Cause {
-        subject: format!("{from} -> {label}:{}", failed.server_port()),
+        subject: format!("{from} -> {label}:{}", failed.server_port(facts)),
         service: failed.client(facts).or(server).map(|container| container.service.clone()),
         message: format!("{from} uses {address}, where {label} talks with the other controllers and serves no clients"),
         evidence: vec![failed.evidence()],

@@ -26,7 +26,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     let from = check.from.identity();
     let broker = failed.server(facts);
     let server = broker.map_or_else(|| failed.host().to_owned(), |broker| broker.service.clone());
-    let port = failed.server_port();
+    let port = failed.server_port(facts);
     let known = broker.map(listeners).unwrap_or_default();
     let own = known.iter().find(|listener| listener.bound == port);
     let name = own.map(|listener| format!(" {}", listener.name)).unwrap_or_default();

@@ -14,7 +14,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
         return None;
     }
     let container = failed.server(facts)?;
-    let port = failed.server_port();
+    let port = failed.server_port(facts);
     let bound: Vec<&Listener> = facts.listening(container)?.iter().filter(|listener| listener.port == port).collect();
     if bound.is_empty() || !bound.iter().all(|listener| listener.address.is_loopback()) {
         return None;

@@ -16,7 +16,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
         return None;
     }
     let container = failed.server(facts)?;
-    let port = failed.server_port();
+    let port = failed.server_port(facts);
     let published = failed.redirect.is_none() && failed.seen.check.published.is_some();
     if failed.is_loopback() && !published {
         return None;

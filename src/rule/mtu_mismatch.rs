@@ -35,7 +35,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     let server = failed.server(facts)?;
     let also_silent = |other: &Failed| {
         other.is(&[Kind::Silent])
-            && other.server_port() == failed.server_port()
+            && other.server_port(facts) == failed.server_port(facts)
             && other.server(facts).is_some_and(|container| container.id == server.id)
     };
     let failures = facts

@@ -1,0 +1,75 @@
+//! Which container a failed address means.
+
+use super::*;
+use crate::derive::testing::{container, port, stack};
+use crate::plan::{Expectation, Published, Readiness, Security, Vantage};
+use crate::stack::{PublishedAt, Status};
+use crate::target::{Protocol, Target};
+
+/// Two brokers; from here `kafka1` is asked, which sends to `localhost:39093`.
+fn facts(wanted: bool, from: Vantage) -> Facts {
+    let (mut first, mut second) =
+        (container("kafka1", "apache/kafka:4.1.0"), container("kafka2", "apache/kafka:4.1.0"));
+    first.ports = vec![port(9092, 39092, "0.0.0.0")];
+    let published = vec![port(9092, 39093, "0.0.0.0")];
+    if wanted {
+        (second.wanted_ports, second.state.status) = (published, Status::Exited);
+    } else {
+        (second.ports, second.state.status) = (published, Status::Paused);
+    }
+    let mut seen = Seen::of(Check {
+        id: "host -> localhost:39092".into(),
+        from,
+        target: Target::new(Protocol::Kafka, "localhost", 39092),
+        origins: Vec::new(),
+        expect: Expectation::Answers,
+        published: Some(Published { container: first.id.clone(), service: "kafka1".into(), container_port: 9092 }),
+        readiness: Readiness::Ready,
+        settings: Vec::new(),
+        security: Security::default(),
+        credentials: None,
+    });
+    let failure = Failure { phase: PhaseName::Connect, kind: FailureKind::Refused, detail: "refused".into() };
+    let redirect = Redirect {
+        name: "broker 2".into(),
+        id: Some(2),
+        host: "localhost".into(),
+        port: 39093,
+        observation: Observation { failure: Some(failure), ..Observation::default() },
+    };
+    seen.observation = Some(Observation { redirects: vec![redirect], ..Observation::default() });
+    Facts { stack: stack([first, second]), checks: vec![seen], ..Facts::default() }
+}
+
+fn redirected(facts: &Facts) -> Failed<'_> {
+    let seen = &facts.checks[0];
+    let redirect = &seen.observation.as_ref().unwrap().redirects[0];
+    Failed { seen, redirect: Some(redirect), failure: redirect.observation.failure.as_ref().unwrap() }
+}
+
+#[test]
+fn a_redirect_to_a_machines_loopback_means_the_container_behind_the_port() {
+    for (wanted, from) in [(false, Vantage::Host), (true, Vantage::Host), (true, Vantage::Engine)] {
+        let facts = facts(wanted, from);
+        let failed = redirected(&facts);
+        assert_eq!(failed.server(&facts).map(|server| server.service.as_str()), Some("kafka2"));
+        assert_eq!(failed.server_port(&facts), 9092);
+        // What runs no more is told, and not the broker that sends there.
+        let told = crate::rule::RULES.iter().find_map(|rule| Some((rule.id, (rule.explain)(&facts, &failed)?.subject)));
+        assert_eq!(told, Some(("peer-not-running", "kafka2".into())));
+    }
+}
+
+#[test]
+fn it_means_nobody_where_nobody_publishes_the_port_there() {
+    let mut none = facts(false, Vantage::Host);
+    none.stack.containers[1].ports.clear();
+    let failed = redirected(&none);
+    assert!(failed.server(&none).is_none() && failed.server_port(&none) == 39093);
+    let told = crate::rule::RULES.iter().find_map(|rule| (rule.explain)(&none, &failed).map(|_| rule.id));
+    assert_eq!(told, Some("kafka-advertised-port-not-published"));
+    // The host's own loopback is not that of an engine elsewhere.
+    let mut elsewhere = facts(false, Vantage::Host);
+    elsewhere.stack.engine.published_at = PublishedAt::Host("far".into());
+    assert!(redirected(&elsewhere).server(&elsewhere).is_none());
+}
