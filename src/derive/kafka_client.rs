@@ -98,9 +98,7 @@ fn prefixes(variable: &Variable, environment: &Environment) -> Vec<String> {
     if let Some((_, prefixes)) = FAMILIES.iter().find(|(start, _)| name.starts_with(start)) {
         return prefixes.iter().map(|&prefix| prefix.to_owned()).collect();
     }
-    let ends = ["_BOOTSTRAP_SERVERS", "_BOOTSTRAP_SERVER", "_BOOTSTRAPSERVERS", "_BROKER_LIST", "_BROKERS", "_BROKER"];
-    let stem = ends.iter().find_map(|end| name.strip_suffix(end));
-    let mut found: Vec<String> = match stem {
+    let mut found: Vec<String> = match stem(name) {
         Some(stem) => vec![format!("{stem}_PROPERTIES_"), format!("{stem}_CONFIG_"), format!("{stem}_")],
         None => variable.prefixes(),
     };
@@ -111,11 +109,39 @@ fn prefixes(variable: &Variable, environment: &Environment) -> Vec<String> {
         if let (Some(only), None) = (others.next(), others.next())
             && !only.split('_').any(|word| OTHERS.contains(&word))
             && !FAMILIES.iter().any(|(start, _)| only.starts_with(start.trim_end_matches("BOOTSTRAP")))
+            && !is_of_another(only, name, environment)
         {
             found.push(only.to_owned());
         }
     }
     found
+}
+
+/// What stands before the words for brokers in the name of a bootstrap variable.
+fn stem(name: &str) -> Option<&str> {
+    let ends = ["_BOOTSTRAP_SERVERS", "_BOOTSTRAP_SERVER", "_BOOTSTRAPSERVERS", "_BROKER_LIST", "_BROKERS", "_BROKER"];
+    ends.iter().find_map(|end| name.strip_suffix(end))
+}
+
+/// Whether properties with this prefix are those of another cluster than the one that the variable `name` leads to:
+/// another bootstrap variable begins as they do, or they bear another number.
+fn is_of_another(prefix: &str, name: &str, environment: &Environment) -> bool {
+    const NUMBERED: &str = "KAFKA_CLUSTERS_";
+    let number = |text: &str| text.strip_prefix(NUMBERED)?.split('_').next().map(str::to_owned);
+    if number(prefix).is_some_and(|of| number(name) != Some(of)) {
+        return true;
+    }
+    let shares = |other: &str| {
+        let beginnings = match stem(other) {
+            Some(stem) => vec![format!("{stem}_")],
+            None if other.split('_').any(|word| word == "KAFKA") => Variable::new(other).prefixes(),
+            None => Vec::new(),
+        };
+        let own = name.starts_with(prefix);
+        beginnings.iter().any(|start| prefix.starts_with(start) || (!own && start.starts_with(prefix)))
+    };
+    let is_address = |other: &str| stem(other).is_some() || Variable::new(other).says_address();
+    environment.iter().any(|(other, _)| other != name && is_address(other) && shares(other))
 }
 
 /// The properties of one client.

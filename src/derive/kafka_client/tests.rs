@@ -103,6 +103,12 @@ fn clients_write_the_same_in_many_ways() {
         // The only one there is.
         ("BOOTSTRAP_SERVERS", &[("KAFKA_SECURITY_PROTOCOL", "SSL")], "SSL"),
         ("ORDERS_KAFKA_BROKERS", &[("MY_SECURITY_PROTOCOL", "PLAINTEXT")], "PLAINTEXT"),
+        // What two clusters share.
+        (
+            "KAFKA_SOURCE_BROKERS",
+            &[("KAFKA_SINK_BROKERS", "b:9092"), ("KAFKA_SECURITY_PROTOCOL", "PLAINTEXT")],
+            "PLAINTEXT",
+        ),
     ] {
         assert_eq!(of(variable, variables), expected, "{variable} {variables:?}");
     }
@@ -113,6 +119,20 @@ fn what_does_not_surely_belong_together_is_not_paired() {
     for (variable, variables, expected) in [
         ("BOOTSTRAP_SERVERS", &[("A_SECURITY_PROTOCOL", "SSL"), ("B_SECURITY_PROTOCOL", "PLAINTEXT")][..], ""),
         ("KAFKA_BROKERS", &[("CONNECT_SECURITY_PROTOCOL", "SSL")], ""),
+        // Two clusters, one of which is secured.
+        (
+            "KAFKA_CLUSTERS_0_BOOTSTRAPSERVERS",
+            &[
+                ("KAFKA_CLUSTERS_0_BOOTSTRAPSERVERS", "a:9092"),
+                ("KAFKA_CLUSTERS_1_BOOTSTRAPSERVERS", "b:9092"),
+                ("KAFKA_CLUSTERS_1_PROPERTIES_SECURITY_PROTOCOL", "SASL_SSL"),
+            ],
+            "",
+        ),
+        ("KAFKA_CLUSTERS_0_BOOTSTRAPSERVERS", &[("KAFKA_CLUSTERS_1_PROPERTIES_SECURITY_PROTOCOL", "SSL")], ""),
+        ("FROM_BROKERS", &[("SINK_BOOTSTRAP_SERVERS", "b:9092"), ("SINK_SECURITY_PROTOCOL", "SSL")], ""),
+        ("FROM_BROKERS", &[("SINK_KAFKA_BROKERS", "b:9092"), ("SINK_SECURITY_PROTOCOL", "SSL")], ""),
+        ("FROM_BROKERS", &[("KAFKA_URL", "b:9092"), ("KAFKA_SECURITY_PROTOCOL", "SSL")], ""),
         ("KAFKA_BROKERS", &[("KAFKA_SECURITY_INTER_BROKER_PROTOCOL", "SSL")], ""),
         // A mechanism alone does not say whether there is TLS.
         ("KAFKA_BROKERS", &[("KAFKA_SASL_MECHANISM", "plain")], "PLAIN"),
