@@ -78,7 +78,7 @@ fn weigh(stack: &Stack, check: &Check, observation: &Observation) -> Weighed {
         return (Verdict::Fail, None, Some(failure));
     }
     if let Some(failure) = &observation.failure {
-        return credentials::wants_credentials(check, failure)
+        return credentials::wants_credentials(stack, check, failure)
             .unwrap_or_else(|| (Verdict::Fail, None, Some(failure.clone())));
     }
     if let Some(reason) = mysql::remembers(check, observation) {

@@ -204,8 +204,8 @@ fn a_listener_that_wants_a_login_fails_only_who_surely_has_none() {
     };
     assert_eq!(verdict(&app, Tls::Off, Kind::AuthenticationRequired), Verdict::Fail);
     assert_eq!(verdict(&app, Tls::Unsaid, Kind::AuthenticationRequired), Verdict::Inconclusive);
-    assert_eq!(verdict(&Vantage::Host, Tls::Unsaid, Kind::AuthenticationRequired), Verdict::Pass);
-    assert_eq!(verdict(&Vantage::Host, Tls::Required, Kind::AuthenticationRequired), Verdict::Pass);
+    // Nobody knows where such a listener sends clients.
+    assert_eq!(verdict(&Vantage::Host, Tls::Unsaid, Kind::AuthenticationRequired), Verdict::Inconclusive);
     assert_eq!(verdict(&app, Tls::Off, Kind::TlsExpected), Verdict::Fail);
     assert_eq!(verdict(&app, Tls::Unsaid, Kind::TlsExpected), Verdict::Inconclusive);
     assert_eq!(verdict(&Vantage::Host, Tls::Unsaid, Kind::TlsExpected), Verdict::Inconclusive);
@@ -244,4 +244,26 @@ fn what_differs_is_planned_apart() {
     assert_eq!(two, ["app -> db:3306/x", "app -> db:3306/x by B_DB_URL"]);
     let protocols = ids(&[("A_URL", "http://db:7000"), ("B_URL", "redis://db:7000")]);
     assert_eq!(protocols, ["app -> db:7000", "app -> redis://db:7000"]);
+}
+
+#[test]
+fn a_listener_that_wants_a_login_passes_from_the_host_where_its_settings_say_that_it_sends_back() {
+    let case = |advertised: &str, tls: Tls| {
+        let mut stack = shop();
+        let broker = stack.containers.iter_mut().find(|container| container.service == "db").unwrap();
+        broker.ports = vec![port(9092, 39092, "0.0.0.0")];
+        let variables = [("KAFKA_LISTENERS", "IN://:29092,OUT://:9092"), ("KAFKA_ADVERTISED_LISTENERS", advertised)];
+        broker.environment = variables.map(|(name, value)| (name.into(), value.into())).to_vec();
+        let mut seen = check(Vantage::Host, Protocol::Kafka, "localhost", 39092, YES);
+        seen.check.security.tls = tls;
+        seen.check.published =
+            Some(Published { container: broker.id.clone(), service: "db".into(), container_port: 9092 });
+        judged(stack, vec![failed(seen, Kind::AuthenticationRequired)])[0]
+    };
+    assert_eq!(case("IN://db:29092,OUT://localhost:39092", Tls::Unsaid), Verdict::Pass);
+    assert_eq!(case("IN://db:29092,OUT://127.0.0.1:39092", Tls::Required), Verdict::Pass);
+    for advertised in ["IN://db:29092,OUT://db:9092", "IN://db:29092,OUT://localhost:9092", "IN://localhost:39092", ""]
+    {
+        assert_eq!(case(advertised, Tls::Unsaid), Verdict::Inconclusive, "{advertised}");
+    }
 }
