@@ -3,12 +3,17 @@
 
 use std::net::IpAddr;
 
-use super::{Cause, Facts, Failed, Rule};
+use super::{Cause, Facts, Failed, Rule, kafka_listeners};
 use crate::observation::{FailureKind as Kind, HttpPeer, KafkaPeer, Peer};
 use crate::text;
 
 /// The generic rules; they stand last in the registry.
 pub const CONNECTION_REFUSED: Rule = Rule::new("connection-refused", |facts, failed| {
+    // A published port of a broker that starts is one cause with what its clients see.
+    let published = failed.redirect.is_none() && failed.seen.check.published.is_some();
+    if published && failed.is(&[Kind::Closed, Kind::Reset, Kind::Silent]) && kafka_starts(facts, failed).is_some() {
+        return seen(facts, failed, &[failed.failure.kind], "refuses connections", refused_help);
+    }
     seen(facts, failed, &[Kind::Refused], "refuses connections", refused_help)
 });
 
@@ -220,6 +225,12 @@ fn refused_help(facts: &Facts, failed: &Failed) -> String {
             text::list(&bound)
         );
     }
+    if let Some(variable) = kafka_starts(facts, failed) {
+        return format!(
+            "{variable} names {port}, which is not open yet: {} is still starting; look again, or at its log",
+            container.label()
+        );
+    }
     match listening_ports(facts, failed) {
         Some(ports) if ports.is_empty() => {
             format!("{} runs, but nothing in it listens yet: look at its log", container.label())
@@ -234,6 +245,17 @@ fn refused_help(facts: &Facts, failed: &Failed) -> String {
             format!("nothing listens on port {} of {}: look at its log", failed.server_port(facts), container.label())
         }
     }
+}
+
+/// The setting of a Kafka node that names the port, where that is not open yet and another one of the setting is: the
+/// listener for controllers comes first.
+fn kafka_starts(facts: &Facts, failed: &Failed) -> Option<String> {
+    let container = failed.server(facts)?;
+    let listeners = facts.listening(container)?;
+    let (variable, bound) = kafka_listeners::bound(container)?;
+    let port = failed.server_port(facts);
+    let is_open = |port: &u16| listeners.iter().any(|listener| listener.port == *port);
+    (bound.contains(&port) && !is_open(&port) && bound.iter().any(is_open)).then_some(variable)
 }
 
 fn closed_help(facts: &Facts, failed: &Failed) -> String {
@@ -288,3 +310,7 @@ fn listening_ports(facts: &Facts, failed: &Failed) -> Option<Vec<String>> {
     ports.truncate(8);
     Some(ports.iter().map(ToString::to_string).collect())
 }
+
+#[cfg(test)]
+#[path = "generic_tests.rs"]
+mod tests;

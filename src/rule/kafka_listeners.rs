@@ -45,6 +45,7 @@ pub const VARIABLES_READ: &[&str] = &[
     "KAFKA_ADVERTISED_LISTENERS",
     "KAFKA_LISTENERS",
     "KAFKA_CONTROLLER_LISTENER_NAMES",
+    "KAFKA_CONTROLLER_QUORUM_BOOTSTRAP_SERVERS",
     "KAFKA_CONTROLLER_QUORUM_VOTERS",
     "KAFKA_INTER_BROKER_LISTENER_NAME",
     "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP",
@@ -54,6 +55,7 @@ pub const VARIABLES_READ: &[&str] = &[
     "KAFKA_CFG_ADVERTISED_LISTENERS",
     "KAFKA_CFG_LISTENERS",
     "KAFKA_CFG_CONTROLLER_LISTENER_NAMES",
+    "KAFKA_CFG_CONTROLLER_QUORUM_BOOTSTRAP_SERVERS",
     "KAFKA_CFG_CONTROLLER_QUORUM_VOTERS",
     "KAFKA_CFG_INTER_BROKER_LISTENER_NAME",
     "KAFKA_CFG_LISTENER_SECURITY_PROTOCOL_MAP",
@@ -129,6 +131,13 @@ pub fn names(container: &Container) -> Vec<String> {
         }
     }
     names
+}
+
+/// The variable that holds the listeners, and the ports that they are bound to, as far as they are written.
+#[must_use]
+pub fn bound(container: &Container) -> Option<(String, Vec<u16>)> {
+    let ports = parse(setting(container, "LISTENERS")?).into_iter().map(|(_, _, port)| port);
+    Some((variable(container, "LISTENERS"), ports.collect()))
 }
 
 /// `NAME://host:port,…` into names, hosts without brackets, ports. What does not have this form is left out.

@@ -1,0 +1,63 @@
+//! What is told of a broker that is still starting.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::*;
+use crate::derive::testing::{container, port, stack};
+use crate::observation::{Fact, Failure, Listener, PhaseName, Survey};
+use crate::plan::{Check, Expectation, Published, Readiness, Security, Vantage};
+use crate::rule::Seen;
+use crate::target::{Protocol, Target};
+
+/// Rule, subject and help for a client that is refused, and for a closed published port, while these ports are open.
+fn told(open: &[u16]) -> [(&'static str, Cause); 2] {
+    let mut broker = container("kafka", "apache/kafka:4.1.0");
+    broker.environment = vec![("KAFKA_LISTENERS".into(), "PLAINTEXT://:9092,CONTROLLER://:9093".into())];
+    broker.ports = vec![port(9092, 39092, "0.0.0.0")];
+    let published = Published { container: broker.id.clone(), service: "kafka".into(), container_port: 9092 };
+    let listener = |&port: &u16| Listener { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), port };
+    let listeners = Fact::Present(open.iter().map(listener).collect());
+    let survey = Survey { listeners, ..Survey::not_looked("not here") };
+    let surveys = [(broker.id.clone(), survey)].into();
+    let stack = stack([container("app", "app:1"), broker]);
+    let app = crate::derive::vantage(&stack.containers[0]);
+    let facts = Facts { stack, surveys, ..Facts::default() };
+    [(app, "kafka", 9092, None, Kind::Refused), (Vantage::Host, "localhost", 39092, Some(published), Kind::Closed)].map(
+        |(from, host, port, published, kind)| {
+            let seen = Seen::of(Check {
+                id: format!("{from} -> {host}:{port}"),
+                from,
+                target: Target::new(Protocol::Kafka, host, port),
+                origins: Vec::new(),
+                expect: Expectation::Answers,
+                published,
+                readiness: Readiness::Ready,
+                settings: Vec::new(),
+                security: Security::default(),
+                credentials: None,
+            });
+            let failure = Failure { phase: PhaseName::Connect, kind, detail: "it failed".into() };
+            let failed = Failed { seen: &seen, redirect: None, failure: &failure };
+            let rules = crate::rule::RULES.iter();
+            rules.filter_map(|rule| Some((rule.id, (rule.explain)(&facts, &failed)?))).next().unwrap()
+        },
+    )
+}
+
+#[test]
+fn a_broker_whose_controller_listens_already_is_still_starting() {
+    for (rule, cause) in told(&[9093]) {
+        assert_eq!((rule, cause.subject.as_str()), ("connection-refused", "kafka:9092"));
+        let said = "KAFKA_LISTENERS names 9092, which is not open yet: kafka is still starting; look again";
+        assert!(cause.help.starts_with(said), "{}", cause.help);
+    }
+}
+
+#[test]
+fn where_nothing_of_it_listens_it_is_not_said_to_start() {
+    for open in [&[][..], &[8080]] {
+        let [refused, closed] = told(open);
+        assert_eq!((refused.0, closed.0), ("connection-refused", "closed-without-answer"));
+        assert!(!refused.1.help.contains("still starting"), "{}", refused.1.help);
+    }
+}
