@@ -15,7 +15,7 @@ use super::served::{known_port, served, technology};
 use super::variable::{Environment, Variable};
 use super::{Connection, kafka_client, security, vantage};
 use crate::catalog::{Known, Port, Role, Speaks, Technology, catalog};
-use crate::plan::{Expectation, Origin, OriginKind, Published};
+use crate::plan::{Expectation, Origin, OriginKind, Published, TLS_BY_DEFAULT};
 use crate::stack::{Container, Stack};
 use crate::target::{Protocol, Target, is_loopback};
 use crate::text;
@@ -366,6 +366,14 @@ fn settings(
             if let Some(value) = address.parameter(name) {
                 say(name, value);
             }
+        }
+        // ADO.NET's drivers know `SslMode` by this name, too; to drivers that take a URL it is another parameter.
+        let ado = address.form == Form::Keywords && address.scheme.is_none();
+        if let Some(mode) = address.parameter("ssl-mode").filter(|_| ado && address.parameter("sslMode").is_none()) {
+            say("sslMode", mode);
+        }
+        if address.is_jdbc() && address.scheme.as_deref() == Some("mariadb") {
+            say(TLS_BY_DEFAULT, "off");
         }
     }
     settings

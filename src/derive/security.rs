@@ -23,7 +23,10 @@ pub fn find(address: &Address, environment: &Environment, tls: bool) -> (Securit
     let mut security = by_parameters(address, scheme);
     if tls {
         security.tls = Tls::Required;
-    } else if security.tls == Tls::Unsaid && PLAIN.contains(&scheme) {
+    } else if security.tls == Tls::Unsaid
+        // MariaDB's driver for Java speaks TLS only where it is told to.
+        && (PLAIN.contains(&scheme) || (address.is_jdbc() && scheme == "mariadb"))
+    {
         security.tls = Tls::Off;
     }
     let named = AUTHORITY_PARAMETERS.iter().find_map(|name| file(address.parameter(name)?));
@@ -57,15 +60,15 @@ fn by_parameters(address: &Address, scheme: &str) -> Security {
     let parameter = |name: &str| address.parameter(name).map(str::to_ascii_lowercase);
     let is = |name: &str, value: &str| parameter(name).as_deref() == Some(value);
     let postgres = matches!(scheme.split('+').next(), Some("postgres" | "postgresql" | "pgsql" | "cockroachdb"));
-    let mode = ["sslmode", "ssl-mode"].iter().find_map(|name| parameter(name));
+    let mode = ["sslmode", "ssl-mode", "ssl_mode"].iter().find_map(|name| parameter(name));
     let (tls, chain, name) = match mode.as_deref() {
-        Some("disable" | "disabled") => (Tls::Off, None, None),
+        Some("disable" | "disabled" | "none") => (Tls::Off, None, None),
         Some("allow" | "prefer" | "preferred") => (Tls::Preferred, Some(false), Some(false)),
         // PostgreSQL's library verifies as soon as it is given authorities.
         Some("require") if parameter("sslrootcert").is_some() => (Tls::Required, Some(true), Some(false)),
-        Some("require" | "required" | "trust") => (Tls::Required, Some(false), Some(false)),
-        Some("verify-ca" | "verify_ca") => (Tls::Required, Some(true), Some(false)),
-        Some("verify-full" | "verify_identity") => (Tls::Required, Some(true), Some(true)),
+        Some("require" | "required" | "trust" | "no-verify") => (Tls::Required, Some(false), Some(false)),
+        Some("verify-ca" | "verify_ca" | "verifyca") => (Tls::Required, Some(true), Some(false)),
+        Some("verify-full" | "verify_identity" | "verifyfull") => (Tls::Required, Some(true), Some(true)),
         Some(_) => (Tls::Unsaid, None, None),
         None if postgres && is("ssl", "true") => (Tls::Required, None, None),
         None => by_switches(&is, &parameter),
@@ -148,6 +151,16 @@ mod tests {
             ("jdbc:mysql://db/x?sslMode=VERIFY_IDENTITY", "Required yes yes"),
             ("jdbc:mysql://db/x?sslMode=DISABLED&useSSL=true", "Off ? ?"),
             ("jdbc:mariadb://db/x?sslMode=trust", "Required no no"),
+            ("jdbc:mariadb://db/x?useSSL=true", "Preferred no no"),
+            ("jdbc:mariadb://db/x", "Off ? ?"),
+            ("r2dbc:mariadb://db/x", "Unsaid ? ?"),
+            ("mariadb://db/x", "Unsaid ? ?"),
+            ("Server=db;Database=x;SslMode=None", "Off ? ?"),
+            ("Server=db;Database=x;SSL Mode = Disabled", "Off ? ?"),
+            ("Host=db;Database=x;SSL Mode=Require;Trust Server Certificate=true", "Required no no"),
+            ("Host=db;Database=x;SSL Mode=VerifyFull", "Required yes yes"),
+            ("postgres://db/x?sslmode=no-verify", "Required no no"),
+            ("mysql://db/x?ssl_mode=required", "Required no no"),
             ("u:p@tcp(db:3306)/x?tls=true", "Required yes yes"),
             ("u:p@tcp(db:3306)/x?tls=skip-verify", "Required no no"),
             ("u:p@tcp(db:3306)/x?tls=preferred", "Preferred no no"),

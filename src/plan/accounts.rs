@@ -125,6 +125,35 @@ mod tests {
         assert_eq!(told("filed"), (false, None));
     }
 
+    #[test]
+    fn drivers_say_in_many_ways_that_they_speak_no_tls() {
+        for (value, hides) in [
+            ("jdbc:mysql://mysql/shop?user=u&password=p&sslMode=disabled", true),
+            ("jdbc:mysql://mysql/shop?user=u&password=p&sslMode=REQUIRED", false),
+            ("jdbc:mysql://mysql/shop?user=u&password=p", false),
+            ("jdbc:mariadb://mysql/shop?user=u&password=p", true),
+            ("jdbc:mariadb://mysql/shop?user=u&password=p&sslMode=disable", true),
+            ("jdbc:mariadb://mysql/shop?user=u&password=p&sslMode=trust", false),
+            ("jdbc:mariadb://mysql/shop?user=u&password=p&useSSL=true", false),
+            ("jdbc:mariadb://mysql/shop?user=u&password=p&allowPublicKeyRetrieval=true", false),
+            ("mariadb://u:p@mysql/shop", false),
+            ("Server=mysql;Database=shop;User=u;Password=p;SslMode=None", true),
+            ("Server=mysql;Database=shop;User=u;Password=p;SSL Mode=Disabled", true),
+            ("Server=mysql;Database=shop;User=u;Password=p;Ssl-Mode=none", true),
+            ("Server=mysql;Database=shop;User=u;Password=p;SslMode=None;Allow Public Key Retrieval=True", false),
+            ("Server=mysql;Database=shop;User=u;Password=p;SslMode=Preferred", false),
+            // Drivers that take such a URL ask for the server's key by themselves.
+            ("mysql://u:p@mysql/shop?ssl-mode=DISABLED", false),
+        ] {
+            let environment = vec![("DB_URL".into(), value.into())];
+            let client = Container { environment, ..testing::container("app", "example/app") };
+            let stack = testing::stack([testing::container("mysql", "mysql:9"), client]);
+            let checks = build(&stack, environment::derive(&stack), &Narrow::default());
+            let hidden: Vec<_> = checks.iter().map(Check::login_would_hide).collect();
+            assert_eq!(hidden, [hides], "{value}");
+        }
+    }
+
     fn server(image: &str, variables: &[(&str, &str)]) -> Container {
         let environment = variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         Container { image: image.into(), environment, ..Container::default() }

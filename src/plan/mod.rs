@@ -198,6 +198,9 @@ pub struct Needed {
     pub group: Option<String>,
 }
 
+/// The setting that says what a client's driver does where nothing else says whether it speaks TLS: `off`.
+pub const TLS_BY_DEFAULT: &str = "tls-by-default";
+
 /// Whether a client speaks TLS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -284,7 +287,9 @@ impl Check {
     #[must_use]
     pub fn login_would_hide(&self) -> bool {
         let says = |name: &str, value: &str| self.setting(name).is_some_and(|said| said.eq_ignore_ascii_case(value));
-        let plain = says("useSSL", "false") || says("sslMode", "DISABLED");
+        let off = ["DISABLED", "disable", "None"].iter().any(|value| says("sslMode", value));
+        let unsaid = self.setting("sslMode").is_none() && self.setting("useSSL").is_none();
+        let plain = says("useSSL", "false") || off || (unsaid && says(TLS_BY_DEFAULT, "off"));
         self.target.protocol == Protocol::Mysql
             && plain
             && !says("allowPublicKeyRetrieval", "true")

@@ -2,6 +2,7 @@
 
 use super::{Cause, Facts, Failed, Need, Rule, Seen, Verdict};
 use crate::observation::FailureKind as Kind;
+use crate::plan::TLS_BY_DEFAULT;
 use crate::stack::Container;
 
 /// The server wants the password whole; or the client's own log says that it did.
@@ -39,6 +40,10 @@ fn logged(facts: &Facts, client: &Container) -> Option<String> {
 fn cause(seen: &Seen, server: &str, evidence: Vec<String>) -> Cause {
     let from = seen.check.from.identity();
     let origin = seen.check.origins.first().map(|origin| origin.name.clone()).unwrap_or_default();
+    let instead = match seen.check.setting(TLS_BY_DEFAULT) {
+        Some(_) => "sslMode=trust or stricter: its driver speaks no TLS by itself",
+        None => "sslMode=REQUIRED in the place of useSSL=false",
+    };
     Cause {
         subject: format!("{from} -> {server}"),
         service: Some(from.clone()),
@@ -46,8 +51,6 @@ fn cause(seen: &Seen, server: &str, evidence: Vec<String>) -> Cause {
             "{from} connects to {server} without TLS and without allowPublicKeyRetrieval=true, so it cannot send its password"
         ),
         evidence,
-        help: format!(
-            "in {from}, add allowPublicKeyRetrieval=true to {origin}, or let it use TLS (sslMode=REQUIRED in the place of useSSL=false)"
-        ),
+        help: format!("in {from}, add allowPublicKeyRetrieval=true to {origin}, or let it use TLS ({instead})"),
     }
 }

@@ -80,6 +80,12 @@ impl Address {
         }
     }
 
+    /// Whether it is a URL of Java's own drivers; R2DBC's have other defaults.
+    #[must_use]
+    pub fn is_jdbc(&self) -> bool {
+        self.form == Form::Jdbc && self.head.starts_with("jdbc:")
+    }
+
     /// A parameter by name, whatever its case.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&str> {

@@ -2,12 +2,14 @@
 
 use super::{database, decode};
 
-/// Parameters that are kept: they say how a client connects. Names are compared without case.
+/// Parameters that are kept: they say how a client connects. Names are compared without case and without blanks, which
+/// ADO.NET puts between words. `ssl-mode` and `ssl_mode` are other drivers' names than `sslMode`.
 const KEPT: &[&str] = &[
     "sslMode",
     "useSSL",
     "allowPublicKeyRetrieval",
     "ssl-mode",
+    "ssl_mode",
     "tls",
     "ssl",
     "db",
@@ -57,6 +59,11 @@ pub(super) fn is_one_of(names: &[&str], name: &str) -> bool {
     names.iter().any(|known| known.eq_ignore_ascii_case(name.trim()))
 }
 
+/// A name without its blanks: `SSL Mode` is `SSLMode`.
+fn joined(name: &str) -> String {
+    name.split_ascii_whitespace().collect()
+}
+
 fn is_file(value: &str) -> bool {
     value.len() <= 255
         && value.starts_with('/')
@@ -71,7 +78,8 @@ fn is_plain(value: &str) -> bool {
 pub(super) fn kept<'a>(items: impl Iterator<Item = &'a str>) -> Vec<(String, String)> {
     let pairs = items.filter_map(|item| item.split_once('='));
     let kept = pairs.filter_map(|(name, value)| {
-        let known = |names: &'static [&str]| names.iter().find(|known| known.eq_ignore_ascii_case(name.trim()));
+        let (name, value) = (joined(name), value.trim());
+        let known = |names: &'static [&str]| names.iter().find(|known| known.eq_ignore_ascii_case(&name));
         if let Some(noted) = known(NOTED) {
             return (!value.is_empty()).then(|| ((*noted).to_owned(), "set".to_owned()));
         }
@@ -99,7 +107,7 @@ pub(super) fn shown<'a>(items: impl Iterator<Item = &'a str>, separator: char) -
 fn one(item: &str) -> String {
     let Some((name, value)) = item.trim().split_once('=') else { return "***".into() };
     let (name, value) = (name.trim(), value.trim());
-    let plain = (is_plain(value) && (is_one_of(KEPT, name) || is_one_of(SHOWN, name)))
+    let plain = (is_plain(value) && (is_one_of(KEPT, &joined(name)) || is_one_of(SHOWN, name)))
         || (is_one_of(DATABASE, name) && database(value).is_some());
     if plain {
         format!("{name}={value}")

@@ -98,7 +98,10 @@ fn variables_become_connections() {
             ],
             &["mysql://mysql:3306/shop orders:p driver=jdbc useSSL=false"],
         ),
-        (&[("SPRING_DATASOURCE_URL", "jdbc:mariadb://mysql/shop")], &["mysql://mysql:3306/shop driver=jdbc"]),
+        (
+            &[("SPRING_DATASOURCE_URL", "jdbc:mariadb://mysql/shop")],
+            &["mysql://mysql:3306/shop driver=jdbc tls-by-default=off"],
+        ),
         (
             &[("SPRING_DATASOURCE_URL", "jdbc:mysql://localhost:3306/shop")],
             &["mysql://localhost:3306/shop driver=jdbc"],
