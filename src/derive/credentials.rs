@@ -9,7 +9,8 @@ use crate::plan::Credentials;
 use crate::target::Protocol;
 use crate::text;
 
-const USERS: &[&str] = &["USERNAME", "USER", "LOGIN"];
+/// Words at the end of variables that hold the name of a user.
+pub const USERS: &[&str] = &["USERNAME", "USER", "LOGIN"];
 const PASSWORDS: &[&str] = &["PASSWORD", "PASS", "PASSWD", "PWD"];
 const PASSWORD_FILES: &[&str] = &["PASSWORD_FILE", "PASS_FILE", "PASSWD_FILE"];
 const DATABASES: &[&str] = &["DATABASE", "DB", "NAME", "DBNAME", "DB_NAME", "DATABASE_NAME"];

@@ -3,8 +3,10 @@
 
 use secrecy::ExposeSecret;
 
-use super::{Check, Credentials};
+use super::{Check, Credentials, Origin};
+use crate::derive::credentials::USERS;
 use crate::derive::served::technology;
+use crate::derive::variable::{Environment, Variable};
 use crate::stack::{Container, Stack};
 use crate::target::Protocol;
 
@@ -43,7 +45,7 @@ pub fn relate(stack: &Stack, checks: &mut [Check]) {
     let hidden: Vec<_> = checks
         .iter()
         .filter(|check| check.login_would_hide())
-        .map(|check| (check.place(stack), user(check).to_owned(), check.from.to_string()))
+        .map(|check| (check.place(stack), account(stack, check), check.from.to_string()))
         .collect();
     for check in checks.iter_mut() {
         if check.login_would_hide() || user(check).is_empty() {
@@ -51,7 +53,10 @@ pub fn relate(stack: &Stack, checks: &mut [Check]) {
         }
         let place = check.place(stack);
         if check.target.protocol == Protocol::Mysql
-            && let Some((_, _, client)) = hidden.iter().find(|(at, name, _)| *at == place && name == user(check))
+            && let Some((_, _, client)) = hidden.iter().find(|(at, name, _)| {
+                // Whose account is not known may be anybody's.
+                *at == place && name.as_deref().is_none_or(|name| name == user(check))
+            })
         {
             check.settings.push((SPARES.into(), client.clone()));
         }
@@ -68,6 +73,26 @@ pub fn relate(stack: &Stack, checks: &mut [Check]) {
 
 fn user(check: &Check) -> &str {
     check.credentials.as_ref().map_or("", |credentials| credentials.user.as_str())
+}
+
+/// The account that a check's client logs in with, as far as it is known. A password that stands in a file leaves no
+/// credentials, and the user's name may stand beside it all the same.
+fn account(stack: &Stack, check: &Check) -> Option<String> {
+    if !user(check).is_empty() {
+        return Some(user(check).to_owned());
+    }
+    let client = stack.by_id(check.from.container()?)?;
+    let environment = Environment::new(&client.environment);
+    let named = |origin: &Origin| environment.sibling(&Variable::new(&origin.name), USERS);
+    let mut names =
+        check.origins.iter().map(|origin| named(origin).filter(|_| origin.value.as_deref().is_some_and(is_alone)));
+    let first = names.next()??;
+    names.all(|name| name == Some(first)).then(|| first.to_owned())
+}
+
+/// Whether no other user stands in the value itself, as it is shown.
+fn is_alone(shown: &str) -> bool {
+    !shown.contains("***")
 }
 
 /// The variable of a server's own that gives these credentials' password to their user when the volume is empty.
@@ -123,6 +148,38 @@ mod tests {
         assert_eq!(told("able"), (false, Some("keyless".into())));
         assert_eq!(told("other"), (false, None));
         assert_eq!(told("filed"), (false, None));
+    }
+
+    #[test]
+    fn a_keyless_client_whose_password_is_not_known_is_not_mended_either() {
+        let client = |name: &str, variables: &[(&str, &str)]| {
+            let environment = variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+            Container { environment, ..testing::container(name, "example/app") }
+        };
+        let plain = ("SPRING_DATASOURCE_URL", "jdbc:mysql://mysql/shop?useSSL=false");
+        let file = ("SPRING_DATASOURCE_PASSWORD_FILE", "/run/secrets/db");
+        let user = ("SPRING_DATASOURCE_USERNAME", "app");
+        let written = ("SPRING_DATASOURCE_URL", "jdbc:mysql://mysql/shop?useSSL=false&user=root");
+        for (keyless, app, other) in [
+            (vec![plain, file, user], true, false),
+            (vec![plain, file], true, true),
+            (vec![plain], true, true),
+            // Two users, and nobody knows which one counts.
+            (vec![written, file, user], true, true),
+        ] {
+            let stack = testing::stack([
+                testing::container("mysql", "mysql:9"),
+                client("keyless", &keyless),
+                client("able", &[("DATABASE_URL", "mysql://app:p@mysql/shop")]),
+                client("other", &[("DATABASE_URL", "mysql://other:p@mysql/shop")]),
+            ]);
+            let checks = build(&stack, environment::derive(&stack), &Narrow::default());
+            let spares = |name: &str| {
+                let check = checks.iter().find(|check| check.from.identity() == name).unwrap();
+                check.setting(SPARES).is_some()
+            };
+            assert_eq!((spares("able"), spares("other"), spares("keyless")), (app, other, false), "{keyless:?}");
+        }
     }
 
     #[test]
