@@ -29,6 +29,7 @@ pub fn find(address: &Address, environment: &Environment, tls: bool) -> (Securit
     {
         security.tls = Tls::Off;
     }
+    security.tls_where_offered = security.tls == Tls::Unsaid && address.is_jdbc() && scheme == "mysql";
     let named = AUTHORITY_PARAMETERS.iter().find_map(|name| file(address.parameter(name)?));
     if named.is_some() || security.tls != Tls::Required {
         return (security, named);

@@ -157,6 +157,9 @@ impl PartialEq for Credentials {
 pub struct Security {
     /// Whether it speaks TLS.
     pub tls: Tls,
+    /// Whether, where nothing says so, its driver is known to speak it where the server offers it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub tls_where_offered: bool,
     /// Whether it makes sure that the certificate comes from an authority that it trusts; `None` where nothing says so.
     pub verifies_chain: Option<bool>,
     /// Whether it makes sure that the certificate is for the host that it asked; `None` where nothing says so.

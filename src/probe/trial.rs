@@ -46,7 +46,8 @@ pub(super) async fn play_all(scripts: Vec<Vec<Step>>) -> (u16, JoinHandle<()>) {
     (port, task)
 }
 
-async fn perform(mut stream: TcpStream, steps: Vec<Step>) {
+/// Plays a script over a connection.
+pub(super) async fn perform(mut stream: TcpStream, steps: Vec<Step>) {
     for step in steps {
         match step {
             Step::Say(bytes) => stream.write_all(&bytes).await.expect("the client listens"),

@@ -22,6 +22,7 @@
 mod greeting;
 mod key;
 mod login;
+mod over_tls;
 mod packet;
 mod query;
 #[cfg(test)]
@@ -60,12 +61,6 @@ const KEY_WANTED: &str = "Public Key Retrieval is not allowed: without TLS the s
 const SPARED: &str = "a login would make the server hold the password, and so hide that another client of this account \
                       may not ask for the server's key";
 
-/// The code of a server that accepts nobody without TLS (`require_secure_transport`).
-const TLS_DEMANDED: u16 = 3159;
-
-/// The code of a refused login.
-const ACCESS_DENIED: u16 = 1045;
-
 /// Looks at the target. With credentials of a named user it logs in, to the database of the target if there is one,
 /// and asks the first question; without, it reads the greeting.
 ///
@@ -95,7 +90,7 @@ pub async fn look(
         _ => (wire.plain(), false),
     };
     match known {
-        Some(credentials) => client(attempt, wire, greeting, target, (credentials, secure)).await,
+        Some(credentials) => client(attempt, wire, greeting, target, (credentials, security, secure)).await,
         None => leave(attempt, &mut wire, greeting, secure).await,
     }
 }
@@ -110,7 +105,9 @@ pub(crate) async fn converse(
     let mut wire = Wire::new(stream);
     let greeting = greet(attempt, &mut wire).await?;
     match credentials.filter(|known| !known.user.is_empty()) {
-        Some(credentials) => client(attempt, wire.plain(), greeting, target, (credentials, false)).await,
+        Some(credentials) => {
+            client(attempt, wire.plain(), greeting, target, (credentials, &Security::default(), false)).await
+        }
         None => leave(attempt, &mut wire.plain(), greeting, false).await,
     }
 }
@@ -234,7 +231,7 @@ async fn client(
     mut wire: Wire,
     greeting: Greeting,
     target: &Target,
-    (credentials, secure): (&Credentials, bool),
+    (credentials, security, secure): (&Credentials, &Security, bool),
 ) -> Result<(), Stop> {
     let account = Account {
         user: &credentials.user,
@@ -243,7 +240,7 @@ async fn client(
         secure,
         caution: Caution { spare_cache: attempt.options.spare_cache, keyless: attempt.options.keyless },
     };
-    let tls = greeting.offers(greeting::capability::SSL) && !secure;
+    let offered = greeting.offers(greeting::capability::SSL);
     match attempt.step(PhaseName::Login, log_in(&mut wire, greeting, account)).await? {
         Login::Accepted(password) => {
             attempt.reached(Depth::LoggedIn);
@@ -263,14 +260,12 @@ async fn client(
             unlooked(attempt, &reason, credentials);
             return Ok(());
         }
-        Login::Refused { error, .. } if error.code == TLS_DEMANDED && !secure => {
-            let reason = "the server lets nobody log in without TLS, and crosscheck logs in without it";
-            unlooked(attempt, reason, credentials);
-            return Ok(());
-        }
-        Login::Refused { error, password } if tls && error.code == ACCESS_DENIED => {
+        Login::Refused { error, password } if !secure && over_tls::may_help(&error, offered) => {
             drop(wire);
-            return denied(attempt, target, account, password, (&error, credentials)).await;
+            match over_tls::instead(attempt, target, (account, security), (&error, password), credentials).await? {
+                Some(encrypted) => wire = encrypted,
+                None => return Ok(()),
+            }
         }
         Login::Refused { error, .. } => {
             return Err(refused(attempt, PhaseName::Login, &error, Some(credentials)));
@@ -287,58 +282,6 @@ async fn client(
     }
     query::quit(&mut wire).await;
     Ok(())
-}
-
-/// The account was refused without TLS, by a server that offers it: for its password, or because it may come with TLS
-/// only. Both are said in the same words.
-async fn denied(
-    attempt: &mut Attempt,
-    target: &Target,
-    account: Account<'_>,
-    password: Password,
-    (error, credentials): (&ServerError, &Credentials),
-) -> Result<(), Stop> {
-    let password = match password {
-        // A password that was right and taken whole is held as a hash from now on, and is called right next time.
-        Password::Taken => timeout_at(attempt.deadline, ask_again(attempt, target, account))
-            .await
-            .ok()
-            .flatten()
-            .unwrap_or(Password::Untold),
-        known => known,
-    };
-    if password == Password::Right {
-        let reason = format!(
-            "the password is right, yet the account is refused without TLS, and crosscheck logs in without it: {}",
-            error.text
-        );
-        unlooked(attempt, &reason, credentials);
-        return Ok(());
-    }
-    if password == Password::Untold {
-        attempt.observation.notes.push(
-            "the login was tried without TLS, which the server offers; an account that requires it is refused in the \
-             same words"
-                .into(),
-        );
-    }
-    Err(refused(attempt, PhaseName::Login, error, Some(credentials)))
-}
-
-/// What a second login on a connection of its own tells of the password, where it is refused as well.
-async fn ask_again(attempt: &Attempt, target: &Target, account: Account<'_>) -> Option<Password> {
-    let stream = TcpStream::connect((attempt.observation.connected?, target.port)).await.ok()?;
-    let mut wire = Wire::new(stream);
-    let greeting = hear(&mut wire).await.ok()?.ok()?;
-    let mut wire = wire.plain();
-    match log_in(&mut wire, greeting, account).await.ok()? {
-        Login::Refused { error, password } if error.code == ACCESS_DENIED => Some(password),
-        Login::Accepted(_) => {
-            query::quit(&mut wire).await;
-            None
-        }
-        _ => None,
-    }
 }
 
 /// The limit of connections and how many are in use, our own among them.

@@ -1,9 +1,11 @@
+mod over_tls;
+
 use super::NOBODY;
 use super::greeting::tests::{MARIADB, MYSQL};
 use super::key::tests::PEM;
 use crate::observation::{Depth, FailureKind, Observation, Peer, PhaseName};
 use crate::probe::trial::Step::{self, Dribble, Endless, Hear, Hold, Reset, Say};
-use crate::probe::trial::{self, detail, failure, play, play_all};
+use crate::probe::trial::{self, detail, failure, play};
 use crate::target::Protocol;
 
 /// A password that stands nowhere by chance.
@@ -121,36 +123,6 @@ async fn what_a_login_is_refused_for_is_told_apart() {
         assert_eq!(phases(&seen), [(PhaseName::Handshake, true), (PhaseName::Login, false)]);
         // A refusal that TLS could have changed is not told as certain.
         assert_eq!(seen.notes.is_empty(), payload != DENIED, "{:?}", seen.notes);
-    }
-}
-
-#[tokio::test]
-async fn what_tls_alone_could_tell_is_not_judged() {
-    let demanded =
-        b"\xff\x57\x0c#HY000Connections using insecure transport are prohibited while --require_secure_transport=ON.";
-    let seen = look(APP, None, vec![say(0, MYSQL), hear("app\0"), say(2, demanded), Hold]).await;
-    assert!(seen.failure.is_none() && seen.unlooked.is_some(), "{seen:?}");
-    let steps = vec![say(0, MYSQL), hear("app\0"), say(2, b"\x01\x03"), say(3, DENIED), Hold];
-    let seen = look(APP, None, steps).await;
-    assert!(seen.failure.is_none() && seen.unlooked.is_some(), "{seen:?}");
-}
-
-#[tokio::test]
-async fn a_password_that_was_taken_whole_is_asked_about_once_more() {
-    let key = [b"\x01", PEM].concat();
-    let whole = || {
-        let taken = [say(2, b"\x01\x04"), hear(b"\x01\0\0\x03\x02"), say(4, &key), hear(b"\0\x01\0\x05")];
-        [&[say(0, MYSQL), hear("app\0")], &taken[..], &[say(6, DENIED), Hold]].concat()
-    };
-    let right = || vec![say(0, MYSQL), hear("app\0"), say(2, b"\x01\x03"), say(3, DENIED), Hold];
-    let busy = || vec![say(0, b"\xff\x10\x04#08004Too many connections"), Hold];
-    for (second, judged, noted) in [(right(), false, false), (whole(), true, false), (busy(), true, true)] {
-        let (port, task) = play_all(vec![whole(), second]).await;
-        let seen = trial::look(Protocol::Mysql, port, APP, None).await;
-        task.await.expect("the client comes twice");
-        assert_eq!(failure(&seen), judged.then_some(FailureKind::AuthenticationFailed), "{seen:?}");
-        assert_eq!((seen.unlooked.is_none(), !seen.notes.is_empty()), (judged, noted), "{seen:?}");
-        assert_eq!(phases(&seen), [(PhaseName::Handshake, true), (PhaseName::Login, false)]);
     }
 }
 

@@ -44,6 +44,11 @@ fn acceptor(shown: &'static [u8], versions: &[&'static SupportedProtocolVersion]
     TlsAcceptor::from(Arc::new(builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(own)))))
 }
 
+/// The side of a server whose certificate is for `crosscheck.test` and 127.0.0.1.
+pub fn server() -> TlsAcceptor {
+    acceptor(NAMES, &[&TLS13], false)
+}
+
 /// An HTTPS server for `crosscheck.test`, `*.shop.test` and 127.0.0.1 that answers everything with 204; if it asks
 /// for a client certificate, it refuses those who have none.
 pub async fn https(asks_client: bool) -> SocketAddr {
