@@ -157,7 +157,9 @@ fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Conne
         client.security
     } else {
         let tls = meaning.tls || protocol == Protocol::Https;
-        let (security, file) = security::find(address, asked.environment, tls);
+        let mut address = address.clone();
+        let tls = tls | security::add_siblings(&mut address, asked.variable, asked.environment, protocol);
+        let (security, file) = security::find(&address, asked.environment, tls);
         settings.extend(file.map(|file| (security::AUTHORITIES.into(), file)));
         security
     };

@@ -1,8 +1,9 @@
 //! How a client secures a connection, as its URL, its parameters and the variables of its container say.
 
-use super::address::Address;
-use super::variable::Environment;
+use super::address::{Address, Form};
+use super::variable::{Environment, Variable};
 use crate::plan::{Security, Tls};
+use crate::target::Protocol;
 
 /// The setting that names the file, in the client's container, with the authorities that it trusts.
 pub const AUTHORITIES: &str = "authorities";
@@ -12,6 +13,34 @@ const AUTHORITY_FILES: &[&str] = &["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQU
 
 /// Parameters that name such a file.
 const AUTHORITY_PARAMETERS: &[&str] = &["sslrootcert", "ssl_ca_certs", "ssl_ca", "ssl-ca", "tlsCAFile"];
+
+/// Words of variables beside a host's that switch TLS on.
+const SWITCHES: &[&str] = &["SSL", "TLS", "SSL_ENABLED", "TLS_ENABLED", "USE_SSL", "USE_TLS"];
+
+/// Words of variables beside a host's that hold PostgreSQL's `sslmode`, and the authorities' file.
+const MODES: &[&str] = &["SSLMODE", "SSL_MODE"];
+const ROOTS: &[&str] = &["SSLROOTCERT", "SSL_ROOT_CERT"];
+
+/// Adds what the variables beside a bare host or `host:port` say of how a client secures its connection, where the
+/// address itself cannot.
+pub fn add_siblings(address: &mut Address, variable: &Variable, environment: &Environment, protocol: Protocol) -> bool {
+    if !matches!(address.form, Form::Host | Form::HostPort) {
+        return false;
+    }
+    let is_on = |value: &str| ["true", "1", "yes", "on"].iter().any(|on| value.eq_ignore_ascii_case(on));
+    match protocol {
+        Protocol::Redis => environment.sibling(variable, SWITCHES).is_some_and(is_on),
+        Protocol::Postgres => {
+            for (name, words) in [("sslmode", MODES), ("sslrootcert", ROOTS)] {
+                if let Some(value) = environment.sibling(variable, words) {
+                    address.parameters.push((name.to_owned(), value.to_owned()));
+                }
+            }
+            false
+        }
+        _ => false,
+    }
+}
 
 /// Schemes that say that there is no TLS.
 const PLAIN: &[&str] = &["http", "ws", "redis", "valkey", "keydb"];
@@ -168,6 +197,36 @@ mod tests {
             ("host=db port=5432 sslmode=require dbname=x", "Required no no"),
         ] {
             assert_eq!(of(value, &[]), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn variables_beside_a_host_say_it_too() {
+        for (name, value, beside, protocol, expected) in [
+            (
+                "SPRING_DATA_REDIS_HOST",
+                "redis",
+                ("SPRING_DATA_REDIS_SSL_ENABLED", "true"),
+                Protocol::Redis,
+                Tls::Required,
+            ),
+            ("REDIS_HOST", "redis", ("REDIS_SSL", "True"), Protocol::Redis, Tls::Required),
+            ("REDIS_ADDR", "redis:6379", ("REDIS_USE_TLS", "1"), Protocol::Redis, Tls::Required),
+            ("REDIS_HOST", "redis", ("REDIS_TLS", "false"), Protocol::Redis, Tls::Unsaid),
+            ("REDIS_HOST", "redis", ("OTHER_TLS", "true"), Protocol::Redis, Tls::Unsaid),
+            // The URL says it itself.
+            ("REDIS_URL", "redis://redis", ("REDIS_TLS", "true"), Protocol::Redis, Tls::Off),
+            ("PGHOST", "db", ("PGSSLMODE", "require"), Protocol::Postgres, Tls::Required),
+            ("PGHOST", "db", ("PGSSLMODE", "disable"), Protocol::Postgres, Tls::Off),
+            ("DB_HOST", "db", ("DB_SSLMODE", "prefer"), Protocol::Postgres, Tls::Preferred),
+            ("POSTGRES_HOST", "db", ("POSTGRES_SSL_MODE", "verify-full"), Protocol::Postgres, Tls::Required),
+            ("DB_HOST", "db", ("DB_SSL", "true"), Protocol::Mysql, Tls::Unsaid),
+        ] {
+            let variables = [(beside.0.to_owned(), beside.1.to_owned())];
+            let environment = Environment::new(&variables);
+            let mut address = address::parse(value).remove(0);
+            let tls = add_siblings(&mut address, &Variable::new(name), &environment, protocol);
+            assert_eq!(find(&address, &environment, tls).0.tls, expected, "{name} {beside:?}");
         }
     }
 

@@ -10,6 +10,8 @@ mod tests;
 
 use redis::{Cmd, cmd};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::net::TcpStream;
+use tokio::time::timeout_at;
 
 use self::talk::{Reply, Talk, garbled};
 use super::channel::Channel;
@@ -38,7 +40,37 @@ pub async fn look(
         Tls::Required => Box::new(tls::wrap(attempt, stream, &target.host, security).await?),
         Tls::Unsaid | Tls::Off | Tls::Preferred => Box::new(stream),
     };
-    converse(attempt, channel, target, credentials).await
+    let end = converse(attempt, channel, target, credentials).await;
+    if security.tls != Tls::Required {
+        explain_end(attempt, target, security).await;
+    }
+    end
+}
+
+/// A peer that ended the connection before any answer may have waited for TLS: over a second connection a handshake is
+/// tried. A client of whom nothing is said may speak TLS by a setting that nobody knows.
+async fn explain_end(attempt: &mut Attempt, target: &Target, security: &Security) {
+    let ended = |kind| matches!(kind, FailureKind::Reset | FailureKind::Closed | FailureKind::TlsExpected);
+    let Some(failure) = attempt.observation.failure.as_ref().filter(|failure| ended(failure.kind)) else { return };
+    if attempt.observation.depth > Depth::Connected {
+        return;
+    }
+    let told = failure.kind == FailureKind::TlsExpected;
+    let Some(address) = attempt.observation.connected else { return };
+    let spoken = async {
+        let stream = TcpStream::connect((address, target.port)).await.ok()?;
+        Some(tls::is_spoken(stream, &target.host).await)
+    };
+    if !told && timeout_at(attempt.deadline, spoken).await != Ok(Some(true)) {
+        return;
+    }
+    let words = "the port speaks TLS, and was spoken to without";
+    if security.tls == Tls::Off {
+        attempt.fail(PhaseName::Handshake, Fault::new(FailureKind::TlsExpected, words));
+    } else {
+        attempt.observation.failure = None;
+        attempt.observation.unlooked = Some(format!("{words}: no setting says whether the client speaks TLS"));
+    }
 }
 
 /// As [`look`], over a connection that stands.

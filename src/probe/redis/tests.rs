@@ -1,7 +1,9 @@
 use crate::observation::{Depth, FailureKind, Observation, Peer, PhaseName};
+use crate::plan::{Needed, Security, Tls};
 use crate::probe::trial::Step::{self, Dribble, Endless, Hear, Hold, Reset, Say};
 use crate::probe::trial::{self, detail, failure, play};
-use crate::target::Protocol;
+use crate::probe::{Options, Request};
+use crate::target::{Protocol, Target};
 
 /// A password that stands nowhere by chance, with bytes outside of ASCII.
 const PASSWORD: &str = "hunter2-größer";
@@ -182,6 +184,33 @@ async fn a_password_that_the_server_repeats_is_not_shown() {
 }
 
 #[tokio::test]
+async fn a_port_that_speaks_tls_and_says_nothing_is_asked_in_tls() {
+    let address = crate::probe::tls::tests::https(false).await;
+    for (tls, kind, judged) in [(Tls::Off, Some(FailureKind::TlsExpected), true), (Tls::Unsaid, None, false)] {
+        // Closes without a word, as Redis does, and passes the next ones on.
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = tokio::spawn(async move {
+            drop(listener.accept().await.unwrap());
+            let (mut from, _) = listener.accept().await.unwrap();
+            let mut to = tokio::net::TcpStream::connect(address).await.unwrap();
+            let _ = tokio::io::copy_bidirectional(&mut from, &mut to).await;
+        });
+        let seen = crate::probe::look(&Request {
+            target: Target::new(Protocol::Redis, "127.0.0.1", port),
+            timeout: std::time::Duration::from_millis(1500),
+            credentials: None,
+            security: Security { tls, ..Security::default() },
+            needed: Needed::default(),
+            options: Options::default(),
+        })
+        .await;
+        assert_eq!((failure(&seen), seen.unlooked.is_none()), (kind, judged), "{seen:?}");
+        server.abort();
+    }
+}
+
+#[tokio::test]
 async fn strangers_get_no_password() {
     for (said, words) in [
         (
@@ -210,8 +239,9 @@ async fn strangers_get_no_password() {
             assert_eq!(phases(&seen), [(PhaseName::Handshake, false)]);
         }
     }
+    // A client of whom nothing is said may speak TLS.
     let seen = look(None, None, vec![hear(&["PING"]), say(b"\x15\x03\x03\0\x02\x02\x46"), Hold]).await;
-    assert_eq!(failure(&seen), Some(FailureKind::TlsExpected));
+    assert!(seen.failure.is_none() && seen.unlooked.is_some(), "{seen:?}");
 }
 
 #[tokio::test]
