@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::{Cause, Facts, Failed, Rule, kafka_listeners};
 use crate::observation::{FailureKind as Kind, HttpPeer, KafkaPeer, Peer};
+use crate::target::Protocol;
 use crate::text;
 
 /// The generic rules; they stand last in the registry.
@@ -94,7 +95,15 @@ pub const TLS_FAILED: Rule = Rule::new("tls-failed", |facts, failed| {
 /// Plain text to a TLS port.
 pub const TLS_EXPECTED: Rule = Rule::new("tls-expected", |facts, failed| {
     seen(facts, failed, &[Kind::TlsExpected], "wants TLS, and the client's address says plain text", |_, failed| {
-        format!("use the TLS form of the address in {}, or the server's port without TLS", failed.origin())
+        match failed.seen.check.target.protocol {
+            // TLS is a matter of the account there, not of the port.
+            Protocol::Mysql | Protocol::Postgres => format!(
+                "have the client speak TLS (sslmode or sslMode in {}), or let {} take the account without",
+                failed.origin(),
+                server(failed)
+            ),
+            _ => format!("use the TLS form of the address in {}, or the server's port without TLS", failed.origin()),
+        }
     })
 });
 

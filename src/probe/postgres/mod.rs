@@ -62,7 +62,48 @@ pub async fn look(
         Tls::Unsaid | Tls::Off => (Box::new(stream) as Channel, Vec::new()),
         Tls::Preferred | Tls::Required => encrypted(attempt, stream, target, security).await?,
     };
-    converse(attempt, (channel, head), target, credentials, security).await
+    let end = converse(attempt, (channel, head), target, credentials, security).await;
+    let refused =
+        attempt.observation.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::HostNotAllowed);
+    // A client that prefers TLS tries without where its account is refused with it (`hostnossl`).
+    if refused
+        && security.tls == Tls::Preferred
+        && attempt.observation.certificate.is_some()
+        && let Some(stream) = again(attempt, target).await
+    {
+        attempt.observation.failure = None;
+        attempt.observation.phases.pop();
+        attempt
+            .observation
+            .notes
+            .push("the account is refused over TLS: it was tried without, as its client does".into());
+        let plain = Security { tls: Tls::Off, ..security.clone() };
+        return converse(attempt, (Box::new(stream), Vec::new()), target, credentials, &plain).await;
+    }
+    end
+}
+
+/// A second connection to where the first one led.
+async fn again(attempt: &Attempt, target: &Target) -> Option<TcpStream> {
+    let address = attempt.observation.connected?;
+    timeout_at(attempt.deadline, TcpStream::connect((address, target.port))).await.ok()?.ok()
+}
+
+/// Whether an account whose address is refused without TLS is received with it.
+async fn received_over_tls(
+    attempt: &Attempt,
+    target: &Target,
+    known: Option<&Credentials>,
+    security: &Security,
+) -> Option<bool> {
+    let mut second = Attempt::new(attempt.deadline, attempt.options);
+    let (stream, security) = (again(attempt, target).await?, Security { tls: Tls::Required, ..security.clone() });
+    let (channel, head) = encrypted(&mut second, stream, target, &security).await.ok()?;
+    let mut wire = Wire::new(channel, head);
+    let user = known.map_or(NOBODY, |known| known.user.as_str());
+    let database = target.path.as_deref().filter(|name| !name.is_empty());
+    let received = timeout_at(attempt.deadline, login::start(&mut wire, user, database)).await.ok()?.ok()?;
+    Some(received.map_or_else(|error| error.kind() != FailureKind::HostNotAllowed, |_| true))
 }
 
 /// As [`look`], over a connection that stands and of which this was read already.
@@ -177,6 +218,12 @@ async fn refused(
         let reason = format!("without TLS the server refuses the account, and its client may use TLS: {detail}");
         attempt.observation.unlooked = Some(text::line(&reason, 300));
         return Ok(());
+    }
+    if fault.kind == FailureKind::HostNotAllowed
+        && security.tls == Tls::Off
+        && received_over_tls(attempt, target, credentials, security).await == Some(true)
+    {
+        return Err(attempt.fail(step, Fault::new(FailureKind::TlsExpected, detail)));
     }
     Err(attempt.fail(step, Fault { detail, ..fault }))
 }

@@ -258,3 +258,50 @@ async fn a_password_that_the_server_repeats_is_not_shown() {
         assert_eq!(detail(&look(Some(("postgres", password)), None, steps).await), said);
     }
 }
+
+const UNLISTED: &str = "no pg_hba.conf entry for host \"172.17.0.1\", user \"app\", database \"shop\"";
+
+/// A server of two connections, each with TLS or without, that answers the start so.
+async fn twice(answers: [(bool, Vec<u8>); 2], tls: Tls) -> Observation {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let task = tokio::spawn(async move {
+        for (encrypted, answer) in answers {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut heard = [0; 1024];
+            if encrypted {
+                stream.read_exact(&mut heard[..8]).await.unwrap();
+                stream.write_all(b"S").await.unwrap();
+                let mut stream = crate::probe::tls::tests::server().accept(stream).await.unwrap();
+                let _ = stream.read(&mut heard).await.unwrap();
+                stream.write_all(&answer).await.unwrap();
+                stream.flush().await.unwrap();
+                let _ = stream.read(&mut heard).await;
+            } else {
+                let _ = stream.read(&mut heard).await.unwrap();
+                stream.write_all(&answer).await.unwrap();
+            }
+        }
+    });
+    let seen = look_at(port, APP, Some("shop"), tls).await;
+    task.abort();
+    seen
+}
+
+#[tokio::test]
+async fn an_account_for_tls_alone_or_without_it_alone_is_told() {
+    let unlisted = || error("28000", UNLISTED);
+    let other = || error("28P01", "password authentication failed for user \"app\"");
+    for (answers, tls, kind) in [
+        ([(false, unlisted()), (true, CLEARTEXT.to_vec())], Tls::Off, FailureKind::TlsExpected),
+        ([(false, unlisted()), (true, unlisted())], Tls::Off, FailureKind::HostNotAllowed),
+        // What the second connection is told counts.
+        ([(true, unlisted()), (false, other())], Tls::Preferred, FailureKind::AuthenticationFailed),
+    ] {
+        let seen = twice(answers, tls).await;
+        assert_eq!((failure(&seen), &seen.unlooked), (Some(kind), &None), "{tls:?}: {seen:?}");
+    }
+    let seen = twice([(true, unlisted()), (false, unlisted())], Tls::Required).await;
+    assert_eq!(failure(&seen), Some(FailureKind::HostNotAllowed), "{seen:?}");
+}
