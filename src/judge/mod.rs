@@ -77,6 +77,9 @@ fn weigh(stack: &Stack, check: &Check, observation: &Observation) -> Weighed {
     if let Some(failure) = held_by_another(stack, check, observation) {
         return (Verdict::Fail, None, Some(failure));
     }
+    if let Some(reason) = slow(observation) {
+        return (Verdict::Inconclusive, Some(reason), None);
+    }
     if let Some(failure) = &observation.failure {
         return credentials::wants_credentials(stack, check, failure)
             .unwrap_or_else(|| (Verdict::Fail, None, Some(failure.clone())));
@@ -102,6 +105,15 @@ fn weigh(stack: &Stack, check: &Check, observation: &Observation) -> Weighed {
         Some((redirect, reason)) => (Verdict::Inconclusive, Some(format!("{}: {reason}", redirect.name)), None),
         None => (Verdict::Pass, None, None),
     }
+}
+
+/// A server that took the login and then answered no question in time is there, and slow: how long its client waits
+/// nobody knows.
+fn slow(observation: &Observation) -> Option<String> {
+    let failure = observation.failure.as_ref()?;
+    let late = matches!(failure.kind, Kind::Silent | Kind::TimedOut) && failure.phase >= PhaseName::Request;
+    (late && observation.depth == Depth::LoggedIn)
+        .then(|| format!("logged in, then {}: it may just be slow, and --timeout gives it more time", failure.detail))
 }
 
 /// A published port that the engine has not bound for its container, yet somebody answers there.

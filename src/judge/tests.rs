@@ -267,3 +267,20 @@ fn a_listener_that_wants_a_login_passes_from_the_host_where_its_settings_say_tha
         assert_eq!(case(advertised, Tls::Unsaid), Verdict::Inconclusive, "{advertised}");
     }
 }
+
+#[test]
+fn a_server_that_is_slow_after_the_login_is_not_accused() {
+    let stack = shop();
+    let verdict = |depth: Depth, phase: PhaseName, kind: Kind| {
+        let mut seen = failed(check(from(&stack, "app"), Protocol::Postgres, "db", 5432, YES), kind);
+        let observation = seen.observation.as_mut().unwrap();
+        observation.depth = depth;
+        observation.failure.as_mut().unwrap().phase = phase;
+        judged(stack.clone(), vec![seen])[0]
+    };
+    assert_eq!(verdict(Depth::LoggedIn, PhaseName::Request, Kind::Silent), Verdict::Inconclusive);
+    assert_eq!(verdict(Depth::LoggedIn, PhaseName::Request, Kind::TimedOut), Verdict::Inconclusive);
+    assert_eq!(verdict(Depth::LoggedIn, PhaseName::Request, Kind::Closed), Verdict::Fail);
+    assert_eq!(verdict(Depth::Answered, PhaseName::Login, Kind::Silent), Verdict::Fail);
+    assert_eq!(verdict(Depth::Connected, PhaseName::Handshake, Kind::Silent), Verdict::Fail);
+}
