@@ -21,6 +21,8 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     };
     let help = if required {
         format!("give {from} the password of {server} (see {})", failed.origin())
+    } else if let Some(remedy) = remedy(&failed.failure.detail) {
+        format!("{remedy}; its name stands in {} of {from}", failed.origin())
     } else {
         let kept = match failed.seen.check.target.protocol {
             Protocol::Mysql | Protocol::Postgres => {
@@ -37,4 +39,44 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
         evidence: vec![failed.evidence()],
         help,
     })
+}
+
+/// What to do where it is not the password that the account is refused for, by the server's words.
+fn remedy(words: &str) -> Option<&'static str> {
+    let words = words.to_ascii_lowercase();
+    let says = |any: &[&str]| any.iter().any(|known| words.contains(known));
+    if says(&["not permitted to log in"]) {
+        return Some("allow the role to log in (ALTER ROLE … LOGIN), or use another one");
+    }
+    if says(&["account is locked", "account is blocked"]) {
+        return Some("unlock the account on the server (ALTER USER … ACCOUNT UNLOCK), or use another one");
+    }
+    says(&["password has expired", "must reset your password"]).then_some(
+        "give the account a new password on the server (ALTER USER), and the client too: the old one has expired",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_may_be_refused_for_more_than_its_password() {
+        for (words, remedied) in [
+            ("role \"app\" is not permitted to log in", Some("LOGIN")),
+            ("Access denied for user 'app'@'%'. Account is locked.", Some("UNLOCK")),
+            ("Access denied for user 'app'@'%'. Account is blocked for 1 day(s)", Some("UNLOCK")),
+            ("Your password has expired. To log in you must change it", Some("expired")),
+            (
+                "You must reset your password using ALTER USER statement before executing this statement.",
+                Some("expired"),
+            ),
+            ("Access denied for user 'app'@'%' (using password: YES)", None),
+            ("password authentication failed for user \"app\"", None),
+        ] {
+            let told = remedy(words);
+            assert_eq!(told.is_some(), remedied.is_some(), "{words}");
+            assert!(told.unwrap_or_default().contains(remedied.unwrap_or_default()), "{words}");
+        }
+    }
 }
