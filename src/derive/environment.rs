@@ -29,7 +29,8 @@ const PLACEHOLDERS: &str = "\
 const PLAIN_SCHEMES: &[&str] = &["tcp", "grpc", "grpcs", "ssl", "tls"];
 
 /// JDBC parameters that decide how MySQL's driver logs in.
-const MYSQL_PARAMETERS: &[&str] = &["useSSL", "sslMode", "allowPublicKeyRetrieval", "serverRSAPublicKeyFile"];
+const MYSQL_PARAMETERS: &[&str] =
+    &["useSSL", "sslMode", "allowPublicKeyRetrieval", "serverRSAPublicKeyFile", "createDatabaseIfNotExist"];
 
 /// Kafka's security protocols, as schemes.
 const SECURITY_PROTOCOLS: &[&str] = &["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];

@@ -284,3 +284,17 @@ fn a_server_that_is_slow_after_the_login_is_not_accused() {
     assert_eq!(verdict(Depth::Answered, PhaseName::Login, Kind::Silent), Verdict::Fail);
     assert_eq!(verdict(Depth::Connected, PhaseName::Handshake, Kind::Silent), Verdict::Fail);
 }
+
+#[test]
+fn a_database_that_the_driver_makes_is_not_missed() {
+    let stack = shop();
+    let verdict = |said: Option<&str>, kind: Kind| {
+        let mut seen = failed(check(from(&stack, "app"), Protocol::Mysql, "db", 3306, YES), kind);
+        seen.check.settings.extend(said.map(|said| ("createDatabaseIfNotExist".into(), said.into())));
+        judged(stack.clone(), vec![seen])[0]
+    };
+    assert_eq!(verdict(Some("true"), Kind::UnknownDatabase), Verdict::Pass);
+    assert_eq!(verdict(Some("false"), Kind::UnknownDatabase), Verdict::Fail);
+    assert_eq!(verdict(None, Kind::UnknownDatabase), Verdict::Fail);
+    assert_eq!(verdict(Some("true"), Kind::AuthenticationFailed), Verdict::Fail);
+}

@@ -19,6 +19,7 @@ const KEPT: &[&str] = &[
     "ssl_cert_reqs",
     "tlsInsecure",
     "tlsAllowInvalidCertificates",
+    "createDatabaseIfNotExist",
 ];
 
 /// Parameters that are kept and name a file; where that lies is shown to nobody.
@@ -35,7 +36,6 @@ const SHOWN: &[&str] = &[
     "charset",
     "characterEncoding",
     "connectTimeout",
-    "createDatabaseIfNotExist",
     "directConnection",
     "encrypt",
     "parseTime",
