@@ -1,7 +1,8 @@
 //! `scheme://user:password@host1:port1,host2:port2/path?query`, alone or in lists (RFC 3986, and what people make of it).
 
-use super::{Address, Form, database, host_and_port, parameters, port_number, user_info};
+use super::{Address, Form, database, decode, host_and_port, parameters, port_number, user_info};
 use crate::catalog::catalog;
+use crate::plan::Credentials;
 use crate::target::Protocol;
 
 /// One URL, or several with commas (or semicolons) between them; each may have a name: `influxdb=http://…`.
@@ -76,6 +77,15 @@ fn shown_path(scheme: &str, rest: &str) -> String {
     }
 }
 
+/// Credentials in the query of a URL, where some clients of Redis take them.
+fn of_query(scheme: &str, query: &str) -> Option<Credentials> {
+    technology(scheme).filter(|known| known.protocol() == Protocol::Redis)?;
+    let pairs = || query.split('&').filter_map(|item| item.split_once('='));
+    let said = |name: &str| pairs().find(|(key, _)| *key == name).and_then(|(_, value)| decode(value));
+    let password = said("password").filter(|password| !password.is_empty())?;
+    Some(Credentials { user: said("username").unwrap_or_default(), password: Some(password.into()) })
+}
+
 /// What follows `://`. The scheme itself is for the caller to show.
 pub(super) fn after_scheme(scheme: &str, rest: &str, form: Form) -> Option<Vec<Address>> {
     let (user, rest) = split_user_info(scheme, rest)?;
@@ -87,7 +97,7 @@ pub(super) fn after_scheme(scheme: &str, rest: &str, form: Form) -> Option<Vec<A
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let credentials = match user {
         Some(user) => Some(user_info(user)?),
-        None => None,
+        None => of_query(scheme, query),
     };
     let parameters = parameters::kept(query.split('&'));
     let mut found = Vec::new();

@@ -20,6 +20,8 @@ fn variables_beside_it_say_port_and_password() {
         (&[("DB_HOST", "mysql"), ("DB_PORT", "3306"), ("DB_HOST_PORT", "3307")], &["mysql://mysql:3306"]),
         (&[("DB_HOST", "mysql"), ("DB_HOST_NAME", "mysql")], &["mysql://mysql:3306"]),
         (&[("UPSTREAM_HOST", "web"), ("UPSTREAM_HOST_PORT", "3000")], &["http://web:80"]),
+        (&[("REDIS_URL", "redis://redis:6379?password=p")], &["redis://redis:6379 :p"]),
+        (&[("REDIS_URL", "redis://redis:6379?username=u&password=p%21")], &["redis://redis:6379 u:p!"]),
         // Laravel's words for no password
         (&[("REDIS_HOST", "redis"), ("REDIS_PASSWORD", "null")], &["redis://redis:6379"]),
         (&[("REDIS_HOST", "redis"), ("REDIS_PASSWORD", "(empty)")], &["redis://redis:6379"]),
