@@ -211,6 +211,22 @@ async fn a_port_that_speaks_tls_and_says_nothing_is_asked_in_tls() {
 }
 
 #[tokio::test]
+async fn a_server_that_wants_a_client_certificate_is_not_judged() {
+    let address = crate::probe::tls::tests::https(true).await;
+    let seen = crate::probe::look(&Request {
+        target: Target::new(Protocol::Redis, "127.0.0.1", address.port()),
+        timeout: std::time::Duration::from_millis(1500),
+        credentials: None,
+        security: Security { tls: Tls::Required, ..Security::default() },
+        needed: Needed::default(),
+        options: Options::default(),
+    })
+    .await;
+    let told = seen.unlooked.as_deref().is_some_and(|why| why.contains("client certificate"));
+    assert!(seen.failure.is_none() && told, "{seen:?}");
+}
+
+#[tokio::test]
 async fn strangers_get_no_password() {
     for (said, words) in [
         (
