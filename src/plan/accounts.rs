@@ -83,9 +83,9 @@ fn account(stack: &Stack, check: &Check) -> Option<String> {
     }
     let client = stack.by_id(check.from.container()?)?;
     let environment = Environment::new(&client.environment);
-    let named = |origin: &Origin| environment.sibling(&Variable::new(&origin.name), USERS);
+    let beside = |origin: &Origin| environment.sibling(&Variable::new(&origin.name), USERS);
     let mut names =
-        check.origins.iter().map(|origin| named(origin).filter(|_| origin.value.as_deref().is_some_and(is_alone)));
+        check.origins.iter().map(|origin| beside(origin).filter(|_| origin.value.as_deref().is_some_and(is_alone)));
     let first = names.next()??;
     names.all(|name| name == Some(first)).then(|| first.to_owned())
 }

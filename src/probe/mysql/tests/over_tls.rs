@@ -56,7 +56,7 @@ async fn what_tls_alone_could_tell_is_tried_where_it_matters() {
     let java = || Security { tls_where_offered: true, ..Security::default() };
     let off = || Security { tls: Tls::Off, ..Security::default() };
     let denied = || vec![say(2, DENIED)];
-    let demanded = || vec![say(2, DEMANDED)];
+    let wants_tls = || vec![say(2, DEMANDED)];
     let right = || vec![say(2, b"\x01\x03"), say(3, DENIED)];
     let (failed, expected) = (Some(FailureKind::AuthenticationFailed), Some(FailureKind::TlsExpected));
     for (plain, encrypted, security, kind, judged, times) in [
@@ -65,16 +65,16 @@ async fn what_tls_alone_could_tell_is_tried_where_it_matters() {
         (denied(), Some(UNKNOWN), unsaid(), None, false, 2),
         (denied(), None, unsaid(), failed, true, 2),
         (right(), None, unsaid(), None, false, 2),
-        (demanded(), None, unsaid(), None, false, 2),
-        (demanded(), Some(OK), unsaid(), None, false, 2),
+        (wants_tls(), None, unsaid(), None, false, 2),
+        (wants_tls(), Some(OK), unsaid(), None, false, 2),
         (denied(), Some(OK), java(), None, true, 2),
-        (demanded(), Some(OK), java(), None, true, 2),
-        (demanded(), Some(DENIED), java(), failed, true, 2),
+        (wants_tls(), Some(OK), java(), None, true, 2),
+        (wants_tls(), Some(DENIED), java(), failed, true, 2),
         (denied(), Some(UNKNOWN), java(), Some(FailureKind::UnknownDatabase), true, 2),
         // A client that speaks no TLS comes once, and so do we.
         (denied(), None, off(), failed, true, 1),
         (right(), None, off(), expected, true, 1),
-        (demanded(), None, off(), expected, true, 1),
+        (wants_tls(), None, off(), expected, true, 1),
     ] {
         let case = format!("{plain:?} {encrypted:?} {security:?}");
         let (seen, came) = look(plain, encrypted, security).await;
