@@ -1,10 +1,24 @@
 //! Two brokers advertise one address, so that clients find one of them in the other's place.
 
-use super::{Cause, Facts, Failed, Rule, kafka_listeners};
+use super::kafka_start::{self, Reason};
+use super::{Cause, Facts, Failed, Need, Rule, kafka_listeners};
 use crate::observation::FailureKind as Kind;
+use crate::stack::Container;
 
-/// Another broker answers at an address that both of them advertise.
-pub const RULE: Rule = Rule::new("kafka-duplicate-advertised-address", explain);
+/// Another broker answers at an address that both of them advertise; or two listeners of one broker have the same port or
+/// name, with which it does not start.
+pub const RULE: Rule = Rule::new("kafka-duplicate-advertised-address", |facts, failed| {
+    explain(facts, failed).or_else(|| kafka_start::explain(facts, failed, Reason::Duplicate, words))
+})
+.inspecting(|facts| kafka_start::inspect(facts, Reason::Duplicate, words))
+.needing(&[Need::Logs]);
+
+fn words(_: &Facts, container: &Container, line: Option<&str>) -> (String, String) {
+    let what = if line.is_some_and(|line| line.contains("different name")) { "name" } else { "port" };
+    let variable = kafka_listeners::variable(container, "LISTENERS");
+    let message = format!("{} does not start: two of its listeners have the same {what}", container.label());
+    (message, format!("give every listener in {variable} a {what} of its own, and advertise each by its own name"))
+}
 
 fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     let redirect = failed.redirect?;

@@ -18,6 +18,8 @@ pub enum Reason {
     Voters,
     /// The data is another cluster's or another node's.
     Volume,
+    /// Two of its own listeners have one port or one name.
+    Duplicate,
 }
 
 /// Kafka's words for what ends it, in its releases from 2.8 to 4.1.
@@ -30,6 +32,8 @@ const WORDS: &[(&str, Reason)] = &[
     ("must be included in the set of voters", Reason::Voters),
     ("must not be included in the set of voters", Reason::Voters),
     ("must contain a parseable set of controllers", Reason::Voters),
+    ("Each listener must have a different port", Reason::Duplicate),
+    ("Each listener must have a different name", Reason::Duplicate),
     ("InconsistentClusterIdException", Reason::Volume),
     ("Invalid cluster.id in", Reason::Volume),
     ("doesn't match stored clusterId", Reason::Volume),
@@ -217,6 +221,15 @@ mod tests {
         // What it said before it came up says nothing any more.
         assert_eq!(told(&facts(Status::Running, &[], log())), None);
         assert_eq!(told(&facts(Status::Exited, &[], lines(&["killed"]))), None);
+        let twice =
+            "IllegalArgumentException: requirement failed: Each listener must have a different port, listeners: A";
+        let twice = facts(Status::Exited, &[], lines(&[twice]));
+        assert_eq!(told(&twice), Some(Reason::Duplicate));
+        let rules = crate::rule::RULES.iter();
+        let found: Vec<_> = rules.filter_map(|rule| Some((rule.id, rule.inspect?(&twice).pop()?))).collect();
+        let [(id, cause)] = &found[..] else { panic!("{found:?}") };
+        assert_eq!(*id, "kafka-duplicate-advertised-address");
+        assert!(cause.message.ends_with("two of its listeners have the same port"), "{}", cause.message);
         assert_eq!(word_after(STALE, "Stored node id"), Some("1"));
         assert_eq!(word_after(UNMAPPED, "defined for listener"), Some("INTERNAL"));
     }

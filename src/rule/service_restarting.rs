@@ -13,6 +13,9 @@ pub const RULE: Rule = Rule::new("service-restarting", explain).inspecting(inspe
 /// Where the engine's own resolver listens in every container.
 const ENGINE_DNS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 11));
 
+/// Words in the line of a log that says what ended a process.
+const ERRORS: &[&str] = &["Exception", "ERROR", "FATAL", "requirement failed", "error:"];
+
 /// The exit codes of a process that was asked to stop: SIGINT, SIGKILL, SIGTERM.
 const ASKED_TO_STOP: [i64; 3] = [130, 137, 143];
 
@@ -21,7 +24,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     if failed.client(facts).is_some_and(|client| client.id == container.id) {
         return None;
     }
-    let mut cause = cause(container, is_between(facts, container, failed))?;
+    let mut cause = cause(facts, container, is_between(facts, container, failed))?;
     cause.evidence.push(failed.evidence());
     Some(cause)
 }
@@ -29,7 +32,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
 fn inspect(facts: &Facts) -> Vec<Cause> {
     // Where its log says why, a rule before this one tells.
     let unexplained = facts.stack.containers.iter().filter(|container| kafka_start::reason(facts, container).is_none());
-    unexplained.filter_map(|container| cause(container, false)).collect()
+    unexplained.filter_map(|container| cause(facts, container, false)).collect()
 }
 
 /// Whether a container came up again between two crashes: it refuses connections for a while, since nothing in it listens
@@ -53,7 +56,7 @@ pub fn crashes(container: &Container) -> bool {
     }
 }
 
-fn cause(container: &Container, between: bool) -> Option<Cause> {
+fn cause(facts: &Facts, container: &Container, between: bool) -> Option<Cause> {
     // Whoever was killed for memory, or could not get its port, has a rule that says more.
     if !between
         && (!crashes(container) || container.state.out_of_memory || port_already_allocated::lacks_port(container))
@@ -78,6 +81,9 @@ fn cause(container: &Container, between: bool) -> Option<Cause> {
     if !state.error.is_empty() {
         evidence.push(format!("the engine says: {}", text::line(&state.error, 300)));
     }
+    if let Some(line) = facts.logged(container, ERRORS) {
+        evidence.push(format!("{label}'s log: {}", text::line(line, 300)));
+    }
     Some(Cause {
         subject: label.clone(),
         service: Some(container.service.clone()),
@@ -92,5 +98,29 @@ fn times(count: u64) -> String {
         0 => "not restarted".into(),
         1 => "restarted once".into(),
         _ => format!("restarted {count} times"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::derive::testing::{container, stack};
+    use crate::observation::Fact;
+
+    #[test]
+    fn the_last_error_of_the_log_is_quoted() {
+        let evidence = |lines: &[&str]| {
+            let mut app = container("app", "app:1");
+            (app.state.status, app.state.exit_code) = (Status::Exited, 1);
+            let log = Fact::Present(lines.iter().map(|&line| line.to_owned()).collect());
+            let logs = [(app.id.clone(), log)].into();
+            let facts = Facts { stack: stack([app]), logs, ..Facts::default() };
+            inspect(&facts).pop().unwrap().evidence
+        };
+        let long = format!("ERROR {}", "x".repeat(1000));
+        let quoted = evidence(&["FATAL first", "fatal error: second", "bye"]);
+        assert_eq!(quoted[1..], ["app's log: fatal error: second".to_owned()]);
+        assert!(evidence(&[&long])[1].len() < 400);
+        assert_eq!(evidence(&["bye"]).len(), 1);
     }
 }
