@@ -69,7 +69,7 @@ pub async fn look(attempt: &mut Attempt, target: &Target, client: Client<'_>) ->
     }
     if client.speaks_tls() || client.mechanism().is_some() {
         attempt.observation.unlooked =
-            Some("the round trip is made without TLS and SASL alone, which this client uses".into());
+            Some("the round trip cannot log in or speak TLS yet, and this client does".into());
         return Ok(());
     }
     if usable {
@@ -120,9 +120,9 @@ pub(crate) async fn ask_over(
             let fault = if ended(fault.kind) && client.mechanism().is_none() {
                 secure::why_ended(attempt, &session, target, client, fault).await
             } else {
-                fault
+                Some(fault)
             };
-            return Err(failed(attempt, started, fault));
+            return Err(ended_for(attempt, started, fault));
         }
     };
     if let Some(peer) = peer(attempt) {
@@ -151,7 +151,16 @@ async fn open(
         return Err(failed(attempt, started, fault));
     }
     let fault = secure::why_refused(attempt, target, fault).await;
-    Err(failed(attempt, started, fault))
+    Err(ended_for(attempt, started, fault))
+}
+
+/// As [`failed`], where the reason is known; else nobody knows what the end of the connection means.
+fn ended_for(attempt: &mut Attempt, started: Instant, fault: Option<Fault>) -> Stop {
+    let Some(fault) = fault else {
+        attempt.observation.unlooked = Some(secure::NOT_SEEN.into());
+        return Stop;
+    };
+    failed(attempt, started, fault)
 }
 
 /// A step that did not do what it was for, told once more was known of it.

@@ -75,48 +75,55 @@ pub async fn wrap(
     Ok(Box::new(stream))
 }
 
-/// What the end of a connection that was spoken to without TLS means: over a second one a handshake is tried.
-pub async fn why_refused(attempt: &Attempt, target: &Target, fault: Fault) -> Fault {
+/// What is said where the second connection does not tell why the first one ended.
+pub const NOT_SEEN: &str = "the connection was ended, and why was not seen in time";
+
+/// What the end of a connection that was spoken to without TLS means: over a second one a handshake is tried. `None` where
+/// there was none.
+pub async fn why_refused(attempt: &Attempt, target: &Target, fault: Fault) -> Option<Fault> {
     if !ended(fault.kind) {
-        return fault;
+        return Some(fault);
     }
-    let Some(address) = address(attempt, target) else { return fault };
+    let Some(address) = address(attempt, target) else { return Some(fault) };
     let asked = async {
         let stream = TcpStream::connect(address).await.ok()?;
         Some(tls::is_spoken(stream, &target.host).await)
     };
-    if timeout_at(attempt.deadline, asked).await == Ok(Some(true)) {
-        return Fault::new(FailureKind::TlsExpected, "the listener speaks TLS, and was spoken to without");
+    match timeout_at(attempt.deadline, asked).await.ok()?? {
+        true => Some(Fault::new(FailureKind::TlsExpected, "the listener speaks TLS, and was spoken to without")),
+        false => Some(fault),
     }
-    fault
 }
 
 /// Why a listener ended the connection on a question that is no `ApiVersions`: one that wants SASL does so. Over another
-/// connection the list of its mechanisms proves it; a listener that wants none says so too.
+/// connection the list of its mechanisms proves it; a listener that wants none says so too. `None` where it could not be
+/// asked, or said nothing in time.
 pub async fn why_ended(
     attempt: &mut Attempt,
     session: &Session,
     target: &Target,
     client: Client<'_>,
     fault: Fault,
-) -> Fault {
-    let Some(version) = session.apis.version(ApiKey::SaslHandshake, 0..=1) else { return fault };
-    let deadline = attempt.deadline;
-    let Some(stream) = again(attempt, target, client).await else { return fault };
-    let asked = async {
-        let reply = Link::new(stream, deadline).ask(&Question::sasl_handshake(version, NO_MECHANISM)).await.ok()?;
-        codec::sasl_handshake(&reply)
-    };
-    match timeout_at(deadline, asked).await {
-        Ok(Some((sasl::UNSUPPORTED_MECHANISM, mechanisms))) => {
-            let words = format!("the listener wants SASL authentication ({})", sasl::listed(&mechanisms));
-            if let Some(peer) = peer(attempt) {
-                peer.mechanisms = Some(mechanisms);
-            }
-            Fault::new(FailureKind::AuthenticationRequired, words)
-        }
-        _ => fault,
+) -> Option<Fault> {
+    let Some(version) = session.apis.version(ApiKey::SaslHandshake, 0..=1) else { return Some(fault) };
+    if address(attempt, target).is_none() {
+        return Some(fault);
     }
+    let deadline = attempt.deadline;
+    let stream = again(attempt, target, client).await?;
+    let asked = async { Link::new(stream, deadline).ask(&Question::sasl_handshake(version, NO_MECHANISM)).await };
+    let reply = match timeout_at(deadline, asked).await.ok()? {
+        Ok(reply) => reply,
+        Err(other) if matches!(other.kind, FailureKind::Silent | FailureKind::TimedOut) => return None,
+        // Ended once more, or strange: it does not say that it wants SASL.
+        Err(_) => return Some(fault),
+    };
+    let Some((sasl::UNSUPPORTED_MECHANISM, mechanisms)) = codec::sasl_handshake(&reply) else { return Some(fault) };
+    let words = format!("the listener wants SASL authentication ({})", sasl::listed(&mechanisms));
+    if let Some(peer) = peer(attempt) {
+        peer.mechanisms = Some(mechanisms);
+    }
+    Some(Fault::new(FailureKind::AuthenticationRequired, words))
 }
 
 /// A mechanism that no one has, so that the answer says which there are.

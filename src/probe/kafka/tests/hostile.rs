@@ -104,10 +104,12 @@ async fn silence_an_end_and_a_reset_are_told_apart() {
 
     let (listener, address) = listen().await;
     tokio::spawn(async move {
-        let (stream, _) = listener.accept().await.unwrap();
-        stream.readable().await.unwrap();
-        // What was sent is left unread, which resets the connection.
-        drop(stream);
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            stream.readable().await.unwrap();
+            // What was sent is left unread, which resets the connection.
+            drop(stream);
+        }
     });
     let seen = look(address, SECOND).await;
     assert_eq!(kind(&seen), Some((PhaseName::Handshake, FailureKind::Reset)));

@@ -187,3 +187,39 @@ async fn a_redirect_to_a_stranger_is_not_told_the_password() {
     assert_eq!((other.observation.depth, other.observation.unlooked.as_deref()), (Depth::Answered, Some(words)));
     assert_eq!(failure(&other.observation), None);
 }
+
+#[tokio::test]
+async fn why_a_connection_ended_is_not_guessed_where_nobody_answers_again() {
+    // It ends the first connection on Metadata, and then accepts none, or says nothing any more.
+    for goes_on in [false, true] {
+        let (listener, address) = listen().await;
+        let serving = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let kept = goes_on.then_some(listener);
+            Broker::new().converse(stream).await;
+            let second = match &kept {
+                Some(listener) => Some(listener.accept().await.unwrap()),
+                None => None,
+            };
+            tokio::time::sleep(SECOND * 20).await;
+            drop((kept, second));
+        });
+        let seen = look(address, SECOND).await;
+        serving.abort();
+        assert_eq!((failure(&seen), seen.unlooked.as_deref()), (None, Some(crate::probe::kafka::secure::NOT_SEEN)));
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_ends_a_connection_and_says_nothing_on_the_next_may_speak_tls() {
+    let (listener, address) = listen().await;
+    let serving = tokio::spawn(async move {
+        drop(listener.accept().await.unwrap());
+        let second = listener.accept().await.unwrap();
+        tokio::time::sleep(SECOND * 20).await;
+        drop(second);
+    });
+    let seen = look(address, SECOND).await;
+    serving.abort();
+    assert_eq!((failure(&seen), seen.unlooked.as_deref()), (None, Some(crate::probe::kafka::secure::NOT_SEEN)));
+}
