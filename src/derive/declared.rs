@@ -4,7 +4,7 @@ use super::address::{self, Form};
 use super::hosts::{self, Place};
 use super::served::served;
 use super::variable::Environment;
-use super::{Connection, credentials, security, vantage};
+use super::{Connection, credentials, kafka_client, security, vantage};
 use crate::catalog::catalog;
 use crate::nearest::nearest;
 use crate::plan::{Credentials, Expectation, Origin, OriginKind, Published, Security, Tls, Vantage};
@@ -83,7 +83,7 @@ pub fn derive(stack: &Stack, expectations: &[String]) -> Result<Vec<Connection>,
         let (target, credentials) = target_and_credentials(stack, to)?;
         let sign = if expect == Expectation::Closed { "-/->" } else { "->" };
         for vantage in vantages(stack, from)? {
-            let (security, settings) = secured(stack, &vantage, &target);
+            let (security, settings) = secured(stack, &vantage, &target, to);
             found.push(Connection {
                 published: published(stack, &vantage, &target),
                 from: vantage,
@@ -106,16 +106,24 @@ pub fn derive(stack: &Stack, expectations: &[String]) -> Result<Vec<Connection>,
     Ok(found)
 }
 
-/// How whoever looks from there secures a connection that says TLS by its scheme.
-fn secured(stack: &Stack, from: &Vantage, target: &Target) -> (Security, Vec<(String, String)>) {
-    if target.protocol != Protocol::Https {
-        return (Security::default(), Vec::new());
+/// How whoever looks from there secures a connection that says TLS, or SASL, by its scheme.
+fn secured(stack: &Stack, from: &Vantage, target: &Target, written: &str) -> (Security, Vec<(String, String)>) {
+    let scheme = written.trim().split_once("://").map_or("", |(scheme, _)| scheme);
+    let (tls, sasl) = match target.protocol {
+        Protocol::Https => (Tls::Required, None),
+        Protocol::Kafka => kafka_client::of_protocol(scheme),
+        _ => (Tls::Unsaid, None),
+    };
+    // A mechanism that nobody names is the one that is found there.
+    let mechanism = (sasl == Some(true)).then(String::new);
+    if tls != Tls::Required {
+        return (Security { tls, mechanism, ..Security::default() }, Vec::new());
     }
     let variables = from.container().and_then(|id| stack.by_id(id)).map(|container| &container.environment);
     let (more_authorities, file) =
         variables.map(|variables| security::of_container(&Environment::new(variables))).unwrap_or_default();
     let settings = file.map(|file| (security::AUTHORITIES.to_owned(), file)).into_iter().collect();
-    (Security { tls: Tls::Required, more_authorities, ..Security::default() }, settings)
+    (Security { tls, mechanism, more_authorities, ..Security::default() }, settings)
 }
 
 fn arrow(text: &str) -> Result<(&str, &str, Expectation), DeclaredError> {
@@ -202,6 +210,10 @@ pub fn target_and_credentials(stack: &Stack, text: &str) -> Result<(Target, Opti
 fn spoken(scheme: &str) -> Result<(Protocol, Option<u16>), DeclaredError> {
     if let Some(protocol) = Protocol::ALL.iter().find(|protocol| protocol.scheme() == scheme) {
         return Ok((*protocol, protocol.default_port()));
+    }
+    // In variables `ssl://` may be anything's; whoever declares a connection has Kafka's four security protocols.
+    if scheme == "ssl" {
+        return Ok((Protocol::Kafka, catalog().of_scheme("kafka").and_then(|(kafka, _)| kafka.default_port)));
     }
     if let Some((technology, tls)) = catalog().of_scheme(scheme) {
         return Ok((if tls { Protocol::Tcp } else { technology.protocol() }, technology.default_port));
@@ -352,6 +364,21 @@ mod tests {
             ("host -> redis://redis:6379/3", vec!["host -> redis://redis:6379/3"]),
         ] {
             assert_eq!(of(text), Ok(expected.into_iter().map(str::to_owned).collect()), "{text}");
+        }
+    }
+
+    #[test]
+    fn schemes_of_kafka_say_how_its_client_connects() {
+        for (scheme, expected) in [
+            ("plaintext", Some("PLAINTEXT")),
+            ("ssl", Some("SSL")),
+            ("sasl_plaintext", Some("SASL_PLAINTEXT")),
+            ("SASL_SSL", Some("SASL_SSL")),
+            ("kafka", None),
+        ] {
+            let found = derive(&shop(), &[format!("host -> {scheme}://localhost:9093")]).unwrap().remove(0);
+            assert_eq!(found.target.protocol, Protocol::Kafka);
+            assert_eq!(found.security.kafka_protocol(), expected, "{scheme}");
         }
     }
 

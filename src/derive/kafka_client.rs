@@ -38,6 +38,9 @@ const OTHERS: &[&str] = &[
     "TARGET",
 ];
 
+/// How the property with the password is called.
+const PASSWORDS: &[&str] = &["SASL_PASSWORD", "SASL_PLAIN_PASSWORD", "PASSWORD"];
+
 /// What is known of how a client connects.
 #[derive(Debug, Default)]
 pub struct Found {
@@ -51,6 +54,8 @@ pub struct Found {
     pub protocol_variable: Option<String>,
     /// The variable that says which SASL mechanism.
     pub mechanism_variable: Option<String>,
+    /// The variable that holds the password of its login.
+    pub login_variable: Option<String>,
 }
 
 /// What the variables beside a bootstrap variable say; `scheme` is that of its address, which outranks them.
@@ -61,13 +66,7 @@ pub fn find(variable: &Variable, environment: &Environment, scheme: Option<&str>
     let said = properties.find(&["SECURITY_PROTOCOL", "SECURITYPROTOCOL"]).filter(|_| scheme.is_none());
     found.protocol_variable = said.as_ref().map(|(name, _)| name.clone());
     let said = scheme.map(str::to_owned).or(said.map(|(_, value)| value));
-    let (tls, sasl) = match said.unwrap_or_default().to_ascii_uppercase().as_str() {
-        "PLAINTEXT" => (Tls::Off, Some(false)),
-        "SSL" => (Tls::Required, Some(false)),
-        "SASL_PLAINTEXT" => (Tls::Off, Some(true)),
-        "SASL_SSL" => (Tls::Required, Some(true)),
-        _ => (Tls::Unsaid, None),
-    };
+    let (tls, sasl) = of_protocol(&said.unwrap_or_default());
     found.security.tls = tls;
     let mechanism = properties.find(&["SASL_MECHANISM", "SASL_MECHANISMS"]);
     found.mechanism_variable = mechanism.as_ref().map(|(name, _)| name.clone());
@@ -79,11 +78,25 @@ pub fn find(variable: &Variable, environment: &Environment, scheme: Option<&str>
     };
     if found.security.mechanism.is_some() {
         found.credentials = properties.credentials(found.security.mechanism.as_deref().unwrap_or_default());
+        let holder = properties.find(&["SASL_JAAS_CONFIG"]).or_else(|| properties.find(PASSWORDS));
+        found.login_variable = holder.filter(|_| found.credentials.is_some()).map(|(name, _)| name);
     }
     if tls == Tls::Required {
         properties.trust(&mut found);
     }
     found
+}
+
+/// What Kafka's name of a security protocol says of TLS and of SASL.
+#[must_use]
+pub fn of_protocol(name: &str) -> (Tls, Option<bool>) {
+    match name.to_ascii_uppercase().as_str() {
+        "PLAINTEXT" => (Tls::Off, Some(false)),
+        "SSL" => (Tls::Required, Some(false)),
+        "SASL_PLAINTEXT" => (Tls::Off, Some(true)),
+        "SASL_SSL" => (Tls::Required, Some(true)),
+        _ => (Tls::Unsaid, None),
+    }
 }
 
 /// Longer or stranger words are no mechanism (RFC 4422, section 3.1).
@@ -171,7 +184,7 @@ impl Properties<'_> {
     /// The login; `None` where nothing says it, or two things say it differently.
     fn credentials(&self, mechanism: &str) -> Option<Credentials> {
         let user = self.get(&["SASL_USERNAME", "SASL_USER", "SASL_PLAIN_USERNAME", "USERNAME"]);
-        let password = self.get(&["SASL_PASSWORD", "SASL_PLAIN_PASSWORD", "PASSWORD"]);
+        let password = self.get(PASSWORDS);
         let pair = user.zip(password).map(|(user, password)| Credentials { user, password: Some(password.into()) });
         match (self.get(&["SASL_JAAS_CONFIG"]), pair) {
             (Some(text), None) => jaas(&text, mechanism),
