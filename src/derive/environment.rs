@@ -154,6 +154,7 @@ fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Conne
         settings.extend(client.authorities.map(|file| (security::AUTHORITIES.into(), file)));
         settings.extend(client.protocol_variable.map(|name| ("security-variable".into(), name)));
         settings.extend(client.mechanism_variable.map(|name| ("mechanism-variable".into(), name)));
+        settings.extend(client.login_variable.map(|name| ("login-variable".into(), name)));
         login.credentials = client.credentials;
         client.security
     } else {

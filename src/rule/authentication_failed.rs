@@ -24,13 +24,14 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     } else if let Some(remedy) = remedy(&failed.failure.detail) {
         format!("{remedy}; its name stands in {} of {from}", failed.origin())
     } else {
+        let place = failed.seen.check.setting("login-variable").map_or_else(|| failed.origin(), str::to_owned);
         let kept = match failed.seen.check.target.protocol {
             Protocol::Mysql | Protocol::Postgres => {
                 "; a data volume keeps those it was first made with, whatever its variables say now"
             }
             _ => "",
         };
-        format!("compare the user and password of {from} (see {}) with those of {server}{kept}", failed.origin())
+        format!("compare the user and password of {from} (see {place}) with those of {server}{kept}")
     };
     Some(Cause {
         subject: format!("{from} -> {server}"),
@@ -59,6 +60,11 @@ fn remedy(words: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::derive::testing::{container, stack};
+    use crate::observation::{Failure, PhaseName};
+    use crate::plan::{Check, Expectation, Origin, OriginKind, Readiness, Security};
+    use crate::rule::Seen;
+    use crate::target::Target;
 
     #[test]
     fn an_account_may_be_refused_for_more_than_its_password() {
@@ -78,5 +84,31 @@ mod tests {
             assert_eq!(told.is_some(), remedied.is_some(), "{words}");
             assert!(told.unwrap_or_default().contains(remedied.unwrap_or_default()), "{words}");
         }
+    }
+
+    #[test]
+    fn the_variable_with_the_password_is_named_where_it_is_known() {
+        let facts =
+            Facts { stack: stack([container("app", "app:1"), container("kafka", "any:1")]), ..Facts::default() };
+        let help = |settings: &[(&str, &str)]| {
+            let seen = Seen::of(Check {
+                id: "app -> kafka:9092".into(),
+                from: crate::derive::vantage(&facts.stack.containers[0]),
+                target: Target::new(Protocol::Kafka, "kafka", 9092),
+                origins: vec![Origin { kind: OriginKind::Environment, name: "KAFKA_BROKERS".into(), value: None }],
+                expect: Expectation::Answers,
+                published: None,
+                readiness: Readiness::Ready,
+                settings: settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+                security: Security::default(),
+                credentials: None,
+            });
+            let kind = Kind::AuthenticationFailed;
+            let failure = Failure { phase: PhaseName::Login, kind, detail: String::new() };
+            explain(&facts, &Failed { seen: &seen, redirect: None, failure: &failure }).unwrap().help
+        };
+        let said = help(&[("login-variable", "KAFKA_SASL_JAAS_CONFIG")]);
+        assert!(said.contains("(see KAFKA_SASL_JAAS_CONFIG)"), "{said}");
+        assert!(help(&[]).contains("(see KAFKA_BROKERS)"));
     }
 }

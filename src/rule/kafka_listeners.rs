@@ -140,6 +140,14 @@ pub fn bound(container: &Container) -> Option<(String, Vec<u16>)> {
     Some((variable(container, "LISTENERS"), ports.collect()))
 }
 
+/// How the listener on this port is written that is bound to all addresses: `KAFKA_LISTENERS: PLAINTEXT://:9092`.
+#[must_use]
+pub fn on_all_addresses(container: &Container, port: u16) -> Option<String> {
+    let listeners = parse(setting(container, "LISTENERS")?);
+    let (name, _, _) = listeners.into_iter().find(|(_, _, bound)| *bound == port)?;
+    Some(format!("{}: {name}://:{port}", variable(container, "LISTENERS")))
+}
+
 /// `NAME://host:port,…` into names, hosts without brackets, ports. What does not have this form is left out.
 fn parse(value: &str) -> Vec<(String, String, u16)> {
     let entry = |entry: &str| {
@@ -273,6 +281,14 @@ mod tests {
         );
         assert_eq!(settings(&redpanda).advertised, vec![listener("in", "redpanda", 9093, 9092)]);
         assert!(settings(&broker(&[("KAFKA_ADVERTISED_LISTENERS", "nonsense,x://y")], &[])).advertised.is_empty());
+    }
+
+    #[test]
+    fn a_listener_on_all_addresses_is_written_without_a_host() {
+        let broker = broker(&[("KAFKA_CFG_LISTENERS", "IN://127.0.0.1:9092,OUT://kafka:9093")], &[]);
+        let written = on_all_addresses(&broker, 9093);
+        assert_eq!(written.as_deref(), Some("KAFKA_CFG_LISTENERS: OUT://:9093"));
+        assert_eq!(on_all_addresses(&broker, 9094), None);
     }
 
     #[test]

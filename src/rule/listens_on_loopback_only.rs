@@ -1,6 +1,6 @@
 //! The server runs and listens, but only on the loopback of its own container.
 
-use super::{Cause, Facts, Failed, Need, Rule};
+use super::{Cause, Facts, Failed, Need, Rule, kafka_listeners};
 use crate::observation::{FailureKind as Kind, Listener};
 use crate::text;
 
@@ -27,6 +27,9 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
             "{label} listens on port {port} of its own loopback only, so nobody outside its container reaches it"
         ),
         evidence: vec![format!("in {label}, port {port} is bound to {}", text::list(&addresses)), failed.evidence()],
-        help: format!("let the server in {label} listen on 0.0.0.0 (or ::) instead of {}", addresses[0]),
+        help: match kafka_listeners::on_all_addresses(container, port) {
+            Some(written) => format!("let {label} listen on all its addresses, in {written}"),
+            None => format!("let the server in {label} listen on 0.0.0.0 (or ::) instead of {}", addresses[0]),
+        },
     })
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::{Cause, Facts, Failed, Need, Rule};
+use super::{Cause, Facts, Failed, Need, Rule, kafka_listeners};
 use crate::observation::FailureKind as Kind;
 use crate::stack::{Container, Stack};
 use crate::text;
@@ -61,9 +61,12 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
             text::list(&there)
         ),
         evidence: vec![format!("in {label}, port {port} is bound to {}", text::list(&here)), failed.evidence()],
-        help: format!(
-            "let the server in {label} listen on all its addresses: 0.0.0.0 (or ::), and not on a name that is one of them"
-        ),
+        help: match kafka_listeners::on_all_addresses(container, port) {
+            Some(written) => format!("let {label} listen on all its addresses, in {written}"),
+            None => format!(
+                "let the server in {label} listen on all its addresses: 0.0.0.0 (or ::), and not on a name that is one of them"
+            ),
+        },
     })
 }
 

@@ -187,3 +187,18 @@ fn jaas_entries_are_read_as_a_whole() {
         jaas("", "PLAIN").is_none() && jaas("com.example.Other required username=a password=b;", "PLAIN").is_none()
     );
 }
+
+#[test]
+fn the_variable_with_the_password_is_named() {
+    for (variables, expected) in [
+        (&[("KAFKA_SASL_JAAS_CONFIG", JAAS)][..], Some("KAFKA_SASL_JAAS_CONFIG")),
+        (&[("KAFKA_SASL_USERNAME", "app"), ("KAFKA_SASL_PASSWORD", "p")], Some("KAFKA_SASL_PASSWORD")),
+        (&[("KAFKA_SASL_USERNAME", "app")], None),
+    ] {
+        let protocol = [("KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT"), ("KAFKA_SASL_MECHANISM", "PLAIN")];
+        let variables = variables.iter().chain(&protocol);
+        let variables: Vec<_> = variables.map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let found = find(&Variable::new("KAFKA_BROKERS"), &Environment::new(&variables), None);
+        assert_eq!(found.login_variable.as_deref(), expected);
+    }
+}
