@@ -123,7 +123,7 @@ fn secured(stack: &Stack, from: &Vantage, target: &Target, written: &str) -> (Se
     let (more_authorities, file) =
         variables.map(|variables| security::of_container(&Environment::new(variables))).unwrap_or_default();
     let settings = file.map(|file| (security::AUTHORITIES.to_owned(), file)).into_iter().collect();
-    (Security { tls, mechanism, more_authorities, ..Security::default() }, settings)
+    (Security { tls, more_authorities, mechanism, ..Security::default() }, settings)
 }
 
 fn arrow(text: &str) -> Result<(&str, &str, Expectation), DeclaredError> {

@@ -89,10 +89,10 @@ pub async fn why_refused(attempt: &Attempt, target: &Target, fault: Fault) -> Op
         let stream = TcpStream::connect(address).await.ok()?;
         Some(tls::is_spoken(stream, &target.host).await)
     };
-    match timeout_at(attempt.deadline, asked).await.ok()?? {
-        true => Some(Fault::new(FailureKind::TlsExpected, "the listener speaks TLS, and was spoken to without")),
-        false => Some(fault),
+    if timeout_at(attempt.deadline, asked).await.ok()?? {
+        return Some(Fault::new(FailureKind::TlsExpected, "the listener speaks TLS, and was spoken to without"));
     }
+    Some(fault)
 }
 
 /// Why a listener ended the connection on a question that is no `ApiVersions`: one that wants SASL does so. Over another
