@@ -77,8 +77,8 @@ async fn what_tls_alone_could_tell_is_tried_where_it_matters() {
         (wants_tls(), None, off(), expected, true, 1),
     ] {
         let case = format!("{plain:?} {encrypted:?} {security:?}");
-        let (seen, came) = look(plain, encrypted, security).await;
-        assert_eq!((failure(&seen), seen.unlooked.is_none(), came), (kind, judged, times), "{case}: {seen:?}");
+        let (seen, count) = look(plain, encrypted, security).await;
+        assert_eq!((failure(&seen), seen.unlooked.is_none(), count), (kind, judged, times), "{case}: {seen:?}");
         let depth = if kind.is_none() && judged { Depth::LoggedIn } else { Depth::Answered };
         assert_eq!(seen.depth, depth, "{case}: {seen:?}");
         assert_eq!(phases(&seen)[1], (PhaseName::Login, kind.is_none() && judged), "{case}");
