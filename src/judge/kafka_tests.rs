@@ -119,35 +119,6 @@ fn copies_exceed_brokers_only_where_no_other_broker_can_be() {
 }
 
 #[test]
-fn brokers_are_counted_by_the_controllers_that_they_name() {
-    let case = |voters: [&str; 3]| {
-        let mut stack = cluster(3);
-        for (container, voters) in stack.containers.iter_mut().skip(1).zip(voters) {
-            container.environment = vec![("KAFKA_CONTROLLER_QUORUM_VOTERS".into(), voters.into())];
-            if container.service != "kafka1" {
-                container.state.status = crate::stack::Status::Exited;
-            }
-        }
-        let absent = broker(&[(OFFSETS_REPLICAS, "3")], &[(OFFSETS_TOPIC, false)]);
-        let seen = seen(&stack, &[("group", "billing")], vec![absent], None);
-        judged(stack, seen)
-    };
-    let three = "1@kafka1:9093,2@kafka2:9093,3@kafka3:9093";
-    // Stopped ones are of the cluster, too.
-    assert_eq!(case([three; 3]).0, Verdict::Pass);
-    assert_eq!(
-        case(["1@kafka1:9093,2@kafka2:9093", "2@kafka2:9093,3@kafka3:9093", "3@localhost:9093"]).0,
-        Verdict::Pass
-    );
-    // Whatever they are of is not known.
-    assert_eq!(case(["1@localhost:9093", "", ""]).0, Verdict::Pass);
-    assert_eq!(case(["", "1@localhost:9093", "1@kafka3:9093"]).0, Verdict::Pass);
-    for alone in [["1@localhost:9093"; 3], ["1@kafka1:9093", "1@kafka2:9093", "1@kafka3:9093"]] {
-        assert_eq!(case(alone), (Verdict::Fail, vec!["kafka-replication-exceeds-brokers"]));
-    }
-}
-
-#[test]
 fn a_group_without_a_coordinator_fails_its_client() {
     let case = |broker: Option<i32>| {
         let stack = cluster(1);

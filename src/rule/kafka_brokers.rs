@@ -74,8 +74,7 @@ pub fn too_many_copies(stack: &Stack, checks: &[Seen], seen: &Seen) -> Option<(u
 }
 
 /// How many brokers the cluster of a check has at most. A listener lists only those that have it too, so that every broker
-/// of the stack counts, stopped or not, which is not known to be of another cluster: by what its listeners list, or by the
-/// controllers that it names.
+/// of the stack counts which is not known to be of another cluster.
 fn at_most(stack: &Stack, checks: &[Seen], seen: &Seen) -> Option<usize> {
     let listed = |seen: &Seen| Some(peer(seen.observation.as_ref()?)?.brokers.len());
     let ours = reached(stack, seen);
@@ -92,65 +91,14 @@ fn at_most(stack: &Stack, checks: &[Seen], seen: &Seen) -> Option<usize> {
             elsewhere.extend(reached.keys().copied());
         }
     }
-    let our_controllers = all_controllers(stack, ours.values().copied());
     let is_broker = |container: &&Container| {
         let kafka = technology(container).is_some_and(|technology| technology.protocol() == Protocol::Kafka)
             || kafka_listeners::setting(container, "ADVERTISED_LISTENERS").is_some();
         let roles = kafka_listeners::setting(container, "PROCESS_ROLES");
         kafka && roles.is_none_or(|roles| roles.contains("broker")) && !elsewhere.contains(container.id.as_str())
     };
-    let may_be_ours = |container: &&Container| {
-        let theirs = controllers(stack, container);
-        ours.contains_key(container.id.as_str())
-            || our_controllers.is_empty()
-            || theirs.is_empty()
-            || !theirs.is_disjoint(&our_controllers)
-    };
-    Some(most.max(stack.containers.iter().filter(is_broker).filter(may_be_ours).count()))
-}
-
-/// The controllers that a node's settings name: containers by their id, others by their host. A loopback is the node's own.
-fn controllers(stack: &Stack, container: &Container) -> BTreeSet<String> {
-    let settings = ["CONTROLLER_QUORUM_VOTERS", "CONTROLLER_QUORUM_BOOTSTRAP_SERVERS"];
-    let written = settings.into_iter().filter_map(|name| kafka_listeners::setting(container, name));
-    let one = |entry: &str| {
-        let address = entry.rsplit('@').next()?.trim();
-        let (host, _) = address.rsplit_once(':')?;
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        if is_loopback(host) || host.eq_ignore_ascii_case(&container.hostname) {
-            return Some(container.id.clone());
-        }
-        let named = stack.named(host).first().copied();
-        let found = named.or_else(|| stack.at_address(host.parse().ok()?));
-        Some(found.map_or_else(|| host.to_ascii_lowercase(), |found| found.id.clone()))
-    };
-    written.flat_map(|value| value.split(',')).filter_map(one).collect()
-}
-
-/// The controllers of the cluster that these brokers are of, as far as the settings of its nodes name them; none where
-/// one of these brokers names none.
-fn all_controllers<'a>(stack: &Stack, brokers: impl Iterator<Item = &'a Container>) -> BTreeSet<String> {
-    let mut all = BTreeSet::new();
-    for broker in brokers {
-        let named = controllers(stack, broker);
-        if named.is_empty() {
-            return named;
-        }
-        all.extend(named);
-    }
-    // Not every node need name all of them.
-    loop {
-        let known = all.len();
-        for container in &stack.containers {
-            let named = controllers(stack, container);
-            if !named.is_disjoint(&all) {
-                all.extend(named);
-            }
-        }
-        if all.len() == known {
-            return all;
-        }
-    }
+    let running = stack.containers.iter().filter(|container| container.is_running());
+    Some(most.max(running.filter(is_broker).count()))
 }
 
 /// The containers of the brokers that a check reached, by id.
