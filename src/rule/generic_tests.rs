@@ -39,7 +39,7 @@ fn told(open: &[u16]) -> [(&'static str, Cause); 2] {
             let failure = Failure { phase: PhaseName::Connect, kind, detail: "it failed".into() };
             let failed = Failed { seen: &seen, redirect: None, failure: &failure };
             let rules = crate::rule::RULES.iter();
-            rules.filter_map(|rule| Some((rule.id, (rule.explain)(&facts, &failed)?))).next().unwrap()
+            rules.find_map(|rule| Some((rule.id, (rule.explain)(&facts, &failed)?))).unwrap()
         },
     )
 }
