@@ -38,7 +38,7 @@ fn told(open: &[u16]) -> [(&'static str, Cause); 2] {
             });
             let failure = Failure { phase: PhaseName::Connect, kind, detail: "it failed".into() };
             let failed = Failed { seen: &seen, redirect: None, failure: &failure };
-            let rules = crate::rule::RULES.iter();
+            let mut rules = crate::rule::RULES.iter();
             rules.find_map(|rule| Some((rule.id, (rule.explain)(&facts, &failed)?))).unwrap()
         },
     )
