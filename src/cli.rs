@@ -8,7 +8,6 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::vantage::Via;
-use crate::vantage::enter::Enter;
 
 /// Checks every connection of a Docker Compose stack from every side that uses it, and says what to change.
 ///
@@ -63,40 +62,15 @@ pub enum Command {
     Probe(Probe),
 }
 
-/// Where a probe goes before it looks.
+/// What a process of ours is there for, beside looking from where it is.
 #[derive(Debug, Parser)]
 pub struct Probe {
-    /// The process whose network namespace it enters
-    #[arg(long, requires_all = ["container", "resolv_conf", "hosts"])]
-    pub pid: Option<u32>,
-    /// The container that this process must belong to
+    /// Looks from the namespaces of others
     #[arg(long)]
-    pub container: Option<String>,
-    /// The container's resolv.conf
-    #[arg(long)]
-    pub resolv_conf: Option<PathBuf>,
-    /// The container's hosts file
-    #[arg(long)]
-    pub hosts: Option<PathBuf>,
-    /// Starts probes in the namespaces of others
-    #[arg(long, conflicts_with = "pid")]
     pub agent: bool,
     /// Looks at nothing: removes this folder when stdin ends
-    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["pid", "agent"])]
+    #[arg(long, value_name = "FOLDER", conflicts_with = "agent")]
     pub remove: Option<PathBuf>,
-}
-
-impl Probe {
-    /// The namespaces to enter; nothing where the probe is to stay where it is.
-    #[must_use]
-    pub fn enter(&self) -> Option<Enter> {
-        Some(Enter {
-            pid: self.pid?,
-            container: self.container.clone()?,
-            resolv_conf: self.resolv_conf.clone()?,
-            hosts: self.hosts.clone()?,
-        })
-    }
 }
 
 /// Flags of every command.

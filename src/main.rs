@@ -30,17 +30,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// Namespaces are entered, and privileges given away, by a process that has no other thread yet. The parent shows what
-/// this writes to stderr as the reason why nobody could look.
+/// The parent shows what this writes to stderr as the reason why nobody could look.
 fn be_probe(probe: &Probe) -> ExitCode {
     if let Some(folder) = &probe.remove {
         return end(guest::remove_at_end(folder).map_err(|error| text::io_error(&error)));
     }
-    if probe.agent {
-        return end(switchboard::run().map_err(|error| error.to_string()));
-    }
-    let entered = probe.enter().map_or(Ok(()), |enter| enter.enter().map_err(|reason| reason.to_string()));
-    end(entered.and_then(|()| serve::run().map_err(|error| error.to_string())))
+    let run = if probe.agent { switchboard::run } else { serve::run };
+    end(run().map_err(|error| text::io_error(&error)))
 }
 
 fn end(result: Result<(), String>) -> ExitCode {

@@ -208,6 +208,11 @@ async fn a_process_of_another_container_is_never_entered() {
     assert_eq!(refused, format!("cannot enter containers through their namespaces: {said}; {help}"));
 }
 
+/// The threads of this process' children that are in a container.
+fn threads_of_ours(container: &str) -> Vec<u32> {
+    live::enterers(std::process::id()).into_iter().flat_map(|child| live::threads_in(child, container)).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn probes_have_no_privileges() {
     live!();
@@ -220,11 +225,9 @@ async fn probes_have_no_privileges() {
         let pid = match via {
             Via::Sidecar => live::sidecar_pids(ways.run())[0],
             Via::Exec => live::processes_naming(ways.run())[0],
-            Via::Agent => {
-                let agent = live::sidecar_pids(ways.run())[0];
-                live::children_of(agent, "--container", &stack.containers[0].id)[0]
-            }
-            _ => live::children_of(std::process::id(), "--container", &stack.containers[0].id)[0],
+            // These two look from a thread for each container.
+            Via::Agent => live::threads_in(live::sidecar_pids(ways.run())[0], &stack.containers[0].id)[0],
+            _ => threads_of_ours(&stack.containers[0].id)[0],
         };
         for (name, value) in [
             ("Uid", "65534\t65534\t65534\t65534"),
@@ -296,7 +299,7 @@ async fn closing_leaves_nothing_also_while_sessions_are_open() {
         assert_eq!(seen.unlooked.as_deref(), Some("the probe ended before it answered"), "{via:?} {seen:?}");
         assert!(second.look(&request).await.unlooked.is_some());
         assert_eq!(live::containers_of(ways.run()), Vec::<String>::new());
-        assert!(live::children_of(std::process::id(), "--container", &stack.containers[0].id).is_empty());
+        assert_eq!(threads_of_ours(&stack.containers[0].id), Vec::<u32>::new());
         assert_eq!(live::processes_naming(ways.run()), Vec::<u32>::new());
         assert_eq!(live::left_in(&fixture.name("server")), Vec::<String>::new());
         ways.close().await;
@@ -349,13 +352,12 @@ async fn nothing_outlives_a_parent_that_is_killed() {
     fixture.redis("server", &[]);
     let mut parent = live::start_self("parent_that_will_be_killed", &fixture.project);
     let run = live::wait_for_word(&mut parent, "run ");
-    let children = live::children_of(parent.id(), "--container", "");
+    let children = live::enterers(parent.id());
     let runs: Vec<_> = run.split(' ').collect();
     let sidecars: Vec<_> = runs.iter().flat_map(|run| live::sidecar_pids(run)).collect();
-    let agents = live::children_of(sidecars[1], "--container", "");
     let guests = live::processes_naming(runs[2]);
-    assert_eq!((children.len(), sidecars.len(), agents.len(), guests.len()), (1, 2, 1, 1));
-    let all = [children, sidecars, agents, guests].concat();
+    assert_eq!((children.len(), sidecars.len(), guests.len()), (1, 2, 1));
+    let all = [children, sidecars, guests].concat();
     parent.kill().unwrap();
     parent.wait().unwrap();
     let killed = Instant::now();

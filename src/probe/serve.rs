@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::unix::pipe;
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, LocalSet};
 
@@ -26,9 +27,7 @@ const BUG: &str = "the probe itself failed here: this is a bug of crosscheck";
 pub fn run() -> io::Result<()> {
     keep_to_ourselves();
     end_with_parent()?;
-    // One thread is enough for waiting on many sockets, and keeps what a sidecar needs small. Calls into the system's
-    // resolver block one thread each; the limit stays below a sidecar's limit of processes.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(24).build()?;
+    let runtime = runtime()?;
     let result = runtime.block_on(async {
         let result = serve(input()?, output()?).await;
         kafka::finish().await;
@@ -39,9 +38,15 @@ pub fn run() -> io::Result<()> {
     result
 }
 
+/// One thread is enough for waiting on many sockets, and keeps what a sidecar needs small. Calls into the system's resolver
+/// block one thread each; the limit stays below a sidecar's limit of processes.
+pub(crate) fn runtime() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(24).build()
+}
+
 /// Where memory runs out it is ours that goes, not that of whoever we look from; and nobody else reads it, where a
 /// client's password may be. What the system does not permit is left as it is.
-fn keep_to_ourselves() {
+pub(crate) fn keep_to_ourselves() {
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     #[cfg(target_os = "linux")]
     let _ = (nix::sys::prctl::set_dumpable(false), nix::sys::prctl::set_no_new_privs());

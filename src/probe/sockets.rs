@@ -15,7 +15,7 @@ const MOST_BYTES: u64 = 64 << 20;
 /// The state of a listening socket, from the kernel's `tcp_states.h`.
 const LISTEN: &str = "0A";
 
-/// The listening TCP sockets of this process' network namespace, sorted, each once. IPv4 addresses in IPv6 form
+/// The listening TCP sockets of this thread's network namespace, sorted, each once. IPv4 addresses in IPv6 form
 /// are given as IPv4; `::` stays as it is, though such a socket mostly takes IPv4 connections too.
 ///
 /// In a container on a network of its own, Docker's DNS server is among them: a port of 127.0.0.11 that changes with
@@ -24,7 +24,7 @@ const LISTEN: &str = "0A";
 /// A list that cannot be read whole is [`Fact::NotLooked`]; without any socket it is present and empty.
 #[must_use]
 pub fn listeners() -> Fact<Vec<Listener>> {
-    in_folder(Path::new("/proc/self/net"))
+    in_folder(Path::new("/proc/thread-self/net"))
 }
 
 fn in_folder(folder: &Path) -> Fact<Vec<Listener>> {

@@ -1,4 +1,4 @@
-//! Many pairs of streams over one: what crosscheck and its agent say to each other.
+//! Many pairs of streams over one: what crosscheck and its switchboard, in a child or in the agent, say to each other.
 //!
 //! A frame is a session's number and a length (both big-endian, 32 bits), a kind (one byte), and that many bytes.
 
@@ -15,17 +15,17 @@ pub const CHUNK: usize = 32 << 10;
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// To the agent: enter this container and start a probe there; the bytes are an `Enter` as JSON.
+    /// To the switchboard: enter this container and look from there; the bytes are an `Enter` as JSON.
     Open,
-    /// To the agent: for the probe's stdin.
+    /// To the switchboard: for the probe's stdin.
     Input,
-    /// To the agent: the probe's stdin ends.
+    /// To the switchboard: the probe's stdin ends.
     End,
-    /// From the agent: of the probe's stdout.
+    /// From the switchboard: of the probe's stdout.
     Output,
-    /// From the agent: of the probe's stderr, or why it could not be started.
+    /// From the switchboard: why the probe could not look, or no longer does.
     Errors,
-    /// From the agent: the probe has ended.
+    /// From the switchboard: the probe has ended.
     Ended,
 }
 
@@ -68,7 +68,7 @@ pub async fn read(reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Fr
     let length = usize::try_from(reader.read_u32().await?).unwrap_or(usize::MAX);
     let kind = Kind::of(reader.read_u8().await?);
     let (Some(kind), true) = (kind, length <= LONGEST) else {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "the other side does not speak as an agent"));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "the other side is no switchboard"));
     };
     let mut bytes = vec![0; length];
     reader.read_exact(&mut bytes).await?;

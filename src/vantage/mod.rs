@@ -11,6 +11,7 @@ mod exec;
 mod frames;
 pub mod guest;
 mod image;
+mod line;
 #[cfg(target_os = "linux")]
 mod namespaces;
 mod netns;

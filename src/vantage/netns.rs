@@ -1,9 +1,9 @@
-//! Child processes of ours: one for each container whose namespaces are entered, on the engine's own machine, and one
-//! for the host where the looks must outlive this process.
+//! Child processes of ours: one that enters the namespaces of containers, on the engine's own machine, and one for the host
+//! where the looks must outlive this process.
 
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
@@ -12,10 +12,11 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::enter::Enter;
+use super::line::Line;
 use super::remote::{Remote, Streams};
 use crate::text;
 
-/// How long a child may take until it answers.
+/// How long a probe in a child may take until it answers.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The children of a run.
@@ -23,19 +24,26 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Children {
     keepers: Mutex<JoinSet<()>>,
     over: watch::Sender<bool>,
+    /// To the child that enters namespaces, which is started when the first is to be entered.
+    line: Mutex<Option<Result<Arc<Line>, String>>>,
 }
 
 impl Children {
     pub fn new() -> Self {
-        Self { keepers: Mutex::default(), over: watch::Sender::new(false) }
+        Self { keepers: Mutex::default(), over: watch::Sender::new(false), line: Mutex::default() }
     }
 
-    /// Starts a child that enters, and greets it.
+    /// Enters a container and greets the probe there.
     ///
     /// # Errors
-    /// Why it could not be started, or what stopped it from entering.
+    /// Why the child could not be started, or what stopped it from entering.
     pub async fn open(&self, executable: &Path, enter: &Enter) -> Result<Remote, String> {
-        self.start(executable, enclosed(executable, enter)).await
+        let line = {
+            let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+            let started = || self.start(&mut enterer(executable)).map(|streams| Arc::new(Line::over(streams)));
+            line.get_or_insert_with(started).clone()?
+        };
+        Remote::greet(line.open(enter)?, PATIENCE).await
     }
 
     /// Starts a child that stays where this process is, and greets it.
@@ -43,24 +51,26 @@ impl Children {
     /// # Errors
     /// Why it could not be started or is of no use.
     pub async fn open_here(&self, executable: &Path) -> Result<Remote, String> {
-        self.start(executable, command(executable)).await
+        Remote::greet(self.start(&mut command(executable))?, PATIENCE).await
     }
 
-    async fn start(&self, executable: &Path, mut command: Command) -> Result<Remote, String> {
-        let mut child = command
-            .spawn()
-            .map_err(|error| format!("cannot start {}: {}", executable.display(), text::io_error(&error)))?;
+    fn start(&self, command: &mut Command) -> Result<Streams, String> {
+        let mut child = command.spawn().map_err(|error| {
+            let program = Path::new(command.as_std().get_program()).display();
+            format!("cannot start {program}: {}", text::io_error(&error))
+        })?;
         let (Some(input), Some(output), Some(errors)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
             return Err("the child has no pipes".into());
         };
         self.keepers.lock().unwrap_or_else(PoisonError::into_inner).spawn(keep(child, self.over.subscribe()));
-        let streams = Streams { input: Box::new(input), output: Box::new(output), errors: Box::new(errors) };
-        Remote::greet(streams, PATIENCE).await
+        Ok(Streams { input: Box::new(input), output: Box::new(output), errors: Box::new(errors) })
     }
 
     /// Waits for the end of every child, ends those that are left after `grace`, and waits until they are gone.
     pub async fn close(&self, grace: Duration) {
+        // Without the line, and the sessions over it, the child's stdin ends.
+        drop(self.line.lock().unwrap_or_else(PoisonError::into_inner).take());
         let mut keepers = std::mem::take(&mut *self.keepers.lock().unwrap_or_else(PoisonError::into_inner));
         let _ = timeout(grace, async { while keepers.join_next().await.is_some() {} }).await;
         self.over.send_replace(true);
@@ -78,13 +88,12 @@ async fn keep(mut child: Child, mut over: watch::Receiver<bool>) {
     }
 }
 
-/// A child that enters.
-pub(super) fn enclosed(executable: &Path, enter: &Enter) -> Command {
+/// The child that enters.
+fn enterer(executable: &Path) -> Command {
     let mut command = command(executable);
     command
-        .args(["--pid", &enter.pid.to_string(), "--container", &enter.container])
-        .args([Path::new("--resolv-conf"), &enter.resolv_conf, Path::new("--hosts"), &enter.hosts])
-        // Nothing that the user's shell says of proxies or resolvers holds inside the container.
+        .arg("--agent")
+        // Nothing that the user's shell says of proxies or resolvers holds inside a container.
         .env_clear()
         .envs(std::env::var_os("LD_LIBRARY_PATH").map(|path| ("LD_LIBRARY_PATH", path)))
         .current_dir("/");

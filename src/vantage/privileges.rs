@@ -1,30 +1,34 @@
-//! Gives every privilege of this process away, for good.
+//! Gives every privilege of this thread away, for good.
 
 use std::fs;
 
 use nix::sys::prctl;
-use nix::unistd::{Gid, Uid, setgid, setgroups, setresgid, setresuid, setuid};
-use rustix::thread::{CapabilitySet, CapabilitySets, remove_capability_from_bounding_set, set_capabilities};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, remove_capability_from_bounding_set, set_capabilities, set_thread_gid,
+    set_thread_groups, set_thread_res_gid, set_thread_res_uid, set_thread_uid,
+};
+use rustix::thread::{Gid, Uid};
 
 use super::enter::Refused;
 
 /// The user and group that own nothing: `nobody`, as the kernel's overflow ids are.
 const NOBODY: u32 = 65534;
 
-/// Becomes nobody, without any capability and without a way to gain one, and makes sure of it.
+/// Has this thread become nobody, without any capability and without a way to gain one, and makes sure of it. The C library's
+/// own calls would change all threads of the process; these are the kernel's, which change one.
 ///
 /// # Errors
-/// When a step fails, or when the kernel does not confirm what was asked of it: the process must then end.
+/// When a step fails, or when the kernel does not confirm what was asked of it: the thread must then end.
 pub fn drop_all() -> Result<(), Refused> {
     // The bounding set counts for programs that are executed later; none is, and `no_new_privs` holds besides. A
-    // process without CAP_SETPCAP cannot empty it, and loses nothing by that.
+    // thread without CAP_SETPCAP cannot empty it, and loses nothing by that.
     for bit in 0..64 {
         let _ = remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << bit));
     }
-    setgroups(&[]).map_err(|error| Refused::because("cannot leave our groups", error))?;
+    set_thread_groups(&[]).map_err(|error| Refused::because("cannot leave our groups", error))?;
     let (user, group) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
-    setresgid(group, group, group).map_err(|error| Refused::because("cannot leave our group", error))?;
-    setresuid(user, user, user).map_err(|error| Refused::because("cannot become nobody", error))?;
+    set_thread_res_gid(group, group, group).map_err(|error| Refused::because("cannot leave our group", error))?;
+    set_thread_res_uid(user, user, user).map_err(|error| Refused::because("cannot become nobody", error))?;
     let none = CapabilitySet::empty();
     set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
         .map_err(|error| Refused::because("cannot drop capabilities", error))?;
@@ -36,16 +40,16 @@ pub fn drop_all() -> Result<(), Refused> {
 
 /// Asks the kernel, and tries to go back.
 fn confirm() -> Result<(), Refused> {
-    let status =
-        fs::read_to_string("/proc/self/status").map_err(|error| Refused::because("cannot read our status", error))?;
+    let status = fs::read_to_string("/proc/thread-self/status")
+        .map_err(|error| Refused::because("cannot read our status", error))?;
     if let Some(left) = privilege_in(&status) {
         return Err(Refused::new(format!("a privilege is left after dropping all: {left}")));
     }
-    let root = setuid(Uid::from_raw(0)).is_ok() || setgid(Gid::from_raw(0)).is_ok();
+    let root = set_thread_uid(Uid::ROOT).is_ok() || set_thread_gid(Gid::ROOT).is_ok();
     if root { Err(Refused::new("a dropped privilege came back when asked for")) } else { Ok(()) }
 }
 
-/// The first line of `/proc/self/status` that tells of a privilege, or that should deny one and is missing.
+/// The first line of `/proc/thread-self/status` that tells of a privilege, or that should deny one and is missing.
 fn privilege_in(status: &str) -> Option<String> {
     let nobody = [NOBODY; 4].map(|id| id.to_string()).join("\t");
     let wanted = [

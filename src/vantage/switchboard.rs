@@ -1,35 +1,34 @@
-//! The agent's end of the line: starts a probe for each session, in the namespaces that it is told to enter.
+//! The far end of the line, in a child of crosscheck's or in the agent's container: a thread for each session, in the
+//! namespaces that it is told to enter.
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::process::ChildStdin;
-use tokio::sync::mpsc;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
+use tokio::sync::{mpsc, oneshot};
 
 use super::enter::Enter;
 use super::frames::{self, CHUNK, Frame, Kind};
-use super::netns::enclosed;
-use crate::probe::serve;
+use crate::probe::{kafka, serve};
 use crate::text;
 
-/// Runs the agent until its stdin ends. The probes end with it: their stdin is ours, and they watch for their parent.
+/// Runs until stdin ends, and every session with it. This thread enters nothing and keeps its privileges, which the next
+/// session needs; it speaks to crosscheck alone.
 ///
 /// # Errors
 /// When its threads or streams cannot be had, and those of its stdin.
 pub fn run() -> io::Result<()> {
+    serve::keep_to_ourselves();
     serve::end_with_parent()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let executable = std::env::current_exe()?;
-    runtime.block_on(async { switch(executable, serve::input()?, serve::output()?).await })
+    let runtime = serve::runtime()?;
+    runtime.block_on(async {
+        let result = switch(serve::input()?, serve::output()?).await;
+        kafka::finish().await;
+        result
+    })
 }
 
-async fn switch(
-    executable: PathBuf,
-    mut stdin: impl AsyncRead + Unpin,
-    stdout: impl AsyncWrite + Unpin,
-) -> io::Result<()> {
+async fn switch(mut stdin: impl AsyncRead + Unpin, stdout: impl AsyncWrite + Unpin) -> io::Result<()> {
     let (replies, queue) = mpsc::channel(64);
     let sessions = tokio::task::LocalSet::new();
     let orders = sessions.run_until(async {
@@ -39,7 +38,7 @@ async fn switch(
                 Kind::Open => {
                     let (input, orders) = mpsc::unbounded_channel();
                     inputs.insert(frame.session, input);
-                    tokio::task::spawn_local(attend(executable.clone(), frame, orders, replies.clone()));
+                    tokio::task::spawn_local(attend(frame, orders, replies.clone()));
                 }
                 Kind::Input => {
                     if let Some(input) = inputs.get(&frame.session) {
@@ -68,52 +67,62 @@ async fn answer(mut stdout: impl AsyncWrite + Unpin, mut replies: mpsc::Receiver
 }
 
 /// One session, from its probe's start to its end.
-async fn attend(
-    executable: PathBuf,
-    open: Frame,
-    orders: mpsc::UnboundedReceiver<Vec<u8>>,
-    replies: mpsc::Sender<Frame>,
-) {
+async fn attend(open: Frame, orders: mpsc::UnboundedReceiver<Vec<u8>>, replies: mpsc::Sender<Frame>) {
     let session = open.session;
-    if let Err(reason) = probe(&executable, &open, orders, &replies).await {
+    if let Err(reason) = probe(&open, orders, &replies).await {
         let _ = replies.send(Frame::new(session, Kind::Errors, reason.into_bytes())).await;
     }
     let _ = replies.send(Frame::new(session, Kind::Ended, Vec::new())).await;
 }
 
+/// Looks from a container, in a thread that enters it.
 async fn probe(
-    executable: &Path,
     open: &Frame,
     orders: mpsc::UnboundedReceiver<Vec<u8>>,
     replies: &mpsc::Sender<Frame>,
 ) -> Result<(), String> {
     let enter: Enter =
         serde_json::from_slice(&open.bytes).map_err(|_| "the agent does not understand where to go".to_owned())?;
-    let cannot = |error| format!("the agent cannot start a probe: {}", text::io_error(&error));
-    let mut child = enclosed(executable, &enter).spawn().map_err(cannot)?;
-    let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
-    else {
-        return Err("the probe has no pipes".into());
-    };
-    let feeding = tokio::task::spawn_local(feed(stdin, orders));
-    tokio::join!(pass(stdout, open.session, Kind::Output, replies), pass(stderr, open.session, Kind::Errors, replies),);
+    let (near, far) = tokio::io::duplex(CHUNK);
+    let (output, input) = tokio::io::split(near);
+    let (ended, end) = oneshot::channel();
+    // Threads are told apart by the first fifteen bytes of their names.
+    let name = enter.container.chars().take(12).collect();
+    std::thread::Builder::new()
+        .name(name)
+        .spawn(move || drop(ended.send(inside(&enter, far))))
+        .map_err(|error| format!("no thread can be started: {}", text::io_error(&error)))?;
+    let feeding = tokio::task::spawn_local(feed(input, orders));
+    pass(output, open.session, replies).await;
     feeding.abort();
-    let _ = child.wait().await;
-    Ok(())
+    end.await.unwrap_or_else(|_| Err("the probe itself failed: this is a bug of crosscheck".into()))
 }
 
-async fn feed(mut stdin: ChildStdin, mut orders: mpsc::UnboundedReceiver<Vec<u8>>) {
+/// Enters, and serves what is asked from there until its input ends.
+fn inside(enter: &Enter, line: DuplexStream) -> Result<(), String> {
+    enter.enter().map_err(|reason| reason.to_string())?;
+    let said = |error| text::io_error(&error);
+    let runtime = serve::runtime().map_err(said)?;
+    let (input, output) = tokio::io::split(line);
+    let result = runtime.block_on(serve::serve(input, output)).map_err(said);
+    // Looks that are still under way may block in a library of theirs: nobody waits for them any more.
+    runtime.shutdown_background();
+    result
+}
+
+async fn feed(mut input: WriteHalf<DuplexStream>, mut orders: mpsc::UnboundedReceiver<Vec<u8>>) {
     while let Some(bytes) = orders.recv().await {
-        if stdin.write_all(&bytes).await.is_err() {
+        if input.write_all(&bytes).await.is_err() {
             return;
         }
     }
+    let _ = input.shutdown().await;
 }
 
-async fn pass(mut from: impl AsyncRead + Unpin, session: u32, kind: Kind, replies: &mpsc::Sender<Frame>) {
+async fn pass(mut output: ReadHalf<DuplexStream>, session: u32, replies: &mpsc::Sender<Frame>) {
     let mut chunk = vec![0; CHUNK];
-    while let Ok(length @ 1..) = from.read(&mut chunk).await {
-        if replies.send(Frame::new(session, kind, chunk[..length].to_vec())).await.is_err() {
+    while let Ok(length @ 1..) = output.read(&mut chunk).await {
+        if replies.send(Frame::new(session, Kind::Output, chunk[..length].to_vec())).await.is_err() {
             return;
         }
     }
@@ -128,21 +137,22 @@ mod tests {
         let (mut near, stdin) = tokio::io::duplex(1 << 12);
         let (stdout, mut answers) = tokio::io::duplex(1 << 12);
         let talk = async {
-            for (session, bytes) in
-                [(1, b"{}".to_vec()), (2, br#"{"pid":1,"container":"c","resolv_conf":"/r","hosts":"/h"}"#.to_vec())]
-            {
+            for (session, bytes) in [
+                (1, b"{}".to_vec()),
+                (2, br#"{"pid":4294967295,"container":"c","resolv_conf":"/r","hosts":"/h"}"#.to_vec()),
+            ] {
                 frames::write(&mut near, &Frame::new(session, Kind::Open, bytes)).await.unwrap();
                 let said = frames::read(&mut answers).await.unwrap().unwrap();
                 assert_eq!((said.session, said.kind), (session, Kind::Errors));
                 let words = String::from_utf8(said.bytes).unwrap();
-                let expected = ["does not understand where to go", "cannot start a probe"][session as usize - 1];
+                let expected = ["does not understand where to go", "cannot look at process"][session as usize - 1];
                 assert!(words.contains(expected), "{words}");
                 let ended = frames::read(&mut answers).await.unwrap().unwrap();
                 assert_eq!((ended.session, ended.kind), (session, Kind::Ended));
             }
             drop(near);
         };
-        let (ended, ()) = tokio::join!(switch("/nowhere/crosscheck".into(), stdin, stdout), talk);
+        let (ended, ()) = tokio::join!(switch(stdin, stdout), talk);
         ended.unwrap();
     }
 }

@@ -148,16 +148,24 @@ pub fn alive(pid: u32) -> bool {
         .is_ok_and(|stat| !stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X'])))
 }
 
-/// The processes that this one started with these two arguments; an empty second one is any.
-pub fn children_of(parent: u32, first: &str, second: &str) -> Vec<u32> {
+/// The children of this process that enter namespaces.
+pub fn enterers(parent: u32) -> Vec<u32> {
     let pids = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     pids.filter(|pid| {
         let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
-        let arguments = read("cmdline");
-        let pair = format!("\0{first}\0{second}");
-        read("status").contains(&format!("\nPPid:\t{parent}\n")) && arguments.contains(&pair) && alive(*pid)
+        let ours = read("status").contains(&format!("\nPPid:\t{parent}\n"));
+        ours && read("cmdline").contains("\0probe\0--agent") && alive(*pid)
     })
     .collect()
+}
+
+/// The threads of a process that are in this container; each is named after it.
+pub fn threads_in(process: u32, container: &str) -> Vec<u32> {
+    // The process may end meanwhile.
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten();
+    let ids = tasks.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let name = |thread: u32| std::fs::read_to_string(format!("/proc/{process}/task/{thread}/comm")).unwrap_or_default();
+    ids.filter(|thread| name(*thread).trim() == &container[..12]).collect()
 }
 
 /// The containers of a run, whatever they do.
