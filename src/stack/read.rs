@@ -28,7 +28,9 @@ const OPTION_MTU: &str = "com.docker.network.driver.mtu";
 /// How many requests are under way at once.
 const AT_ONCE: usize = 16;
 /// How often a list is asked for again that a container's end spoilt.
-const RETRIES: u32 = 5;
+const RETRIES: u32 = 10;
+/// How long to wait before that.
+const PAUSE: Duration = Duration::from_millis(100);
 /// How long a single request may take, answer included.
 const REQUEST: Duration = Duration::from_secs(20);
 
@@ -119,17 +121,23 @@ pub(super) async fn list(connection: &Connection) -> Result<Vec<ContainerSummary
         let mut tries = 0;
         loop {
             match connection.docker.list_containers(Some(options.clone())).await {
-                // Podman fails as a whole where a container, such as a sidecar of ours, goes while it lists them.
-                Err(Api::DockerResponseServerError { status_code: 404 | 500, message })
-                    if tries < RETRIES && message.contains("no such container") =>
-                {
-                    tries += 1;
-                }
+                Err(error) if tries < RETRIES && is_spoilt(&error) => tries += 1,
                 other => return other,
             }
+            tokio::time::sleep(PAUSE).await;
         }
     };
     limited(connection, "list its containers", list).await
+}
+
+/// Whether a list would be another a moment later. Podman fails as a whole where a container, such as a sidecar of ours, goes
+/// while it lists them; and it calls one `stopped`, a state that the engine's API does not have, until it has cleaned up after it.
+fn is_spoilt(error: &Api) -> bool {
+    match error {
+        Api::DockerResponseServerError { status_code: 404 | 500, message } => message.contains("no such container"),
+        Api::JsonDataError { .. } | Api::JsonSerdeError { .. } => true,
+        _ => false,
+    }
 }
 
 /// Inspects containers, those that are gone by now left out.

@@ -1,4 +1,9 @@
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixListener;
+
+use super::super::connect::connect_from;
+use super::super::surroundings::Surroundings;
 
 use super::*;
 
@@ -76,4 +81,50 @@ fn every_file_is_named_once() {
     ]))
     .unwrap();
     assert_eq!(config_files(&inspected), ["/a.yaml", "/b.yaml"]);
+}
+
+/// What listing says of an engine that gives these answers, one after another, the last one again and again.
+async fn listed(answers: &'static [&'static str]) -> Result<usize, String> {
+    const VERSION: &str = r#"{"Version":"4.3.1","ApiVersion":"1.41","MinAPIVersion":"1.24"}"#;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let server = tokio::spawn(async move {
+        let mut left = answers.iter().peekable();
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            let length = stream.read(&mut request).await.unwrap_or_default();
+            let asked = String::from_utf8_lossy(&request[..length]).into_owned();
+            let body = match left.peek().copied() {
+                Some(answer) if asked.contains("/containers/json") => {
+                    if left.len() > 1 {
+                        left.next();
+                    }
+                    answer
+                }
+                _ => VERSION,
+            };
+            let head = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json";
+            let answer = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    let surroundings = Surroundings {
+        variables: [("DOCKER_HOST".to_owned(), format!("unix://{}", path.display()))].into(),
+        home: None,
+        directory: "/".into(),
+    };
+    let connection = connect_from(&surroundings).await.map_err(|error| error.to_string())?;
+    let result = list(&connection).await.map(|all| all.len()).map_err(|error| error.to_string());
+    server.abort();
+    result
+}
+
+#[tokio::test]
+async fn a_state_that_lasts_a_moment_does_not_spoil_the_list() {
+    const PASSING: &str = r#"[{"Id":"a","State":"stopped"}]"#;
+    assert_eq!(listed(&[PASSING, PASSING, r#"[{"Id":"a","State":"exited"}]"#]).await, Ok(1));
+    let words = listed(&[PASSING]).await.unwrap_err();
+    assert!(words.contains("would not list its containers"), "{words}");
 }
