@@ -157,21 +157,11 @@ fn confidants(stack: &Stack, check: &Check) -> Vec<(IpAddr, Option<u16>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::{Protocol, Target};
+    use crate::derive::testing;
+    use crate::target::Protocol;
 
     fn check(port: u16) -> Check {
-        Check {
-            id: String::new(),
-            from: Vantage::Host,
-            target: Target::new(Protocol::Tcp, "server", port),
-            origins: Vec::new(),
-            expect: Expectation::Answers,
-            published: None,
-            readiness: Readiness::Ready,
-            settings: Vec::new(),
-            security: Security::default(),
-            credentials: None,
-        }
+        testing::check(Vantage::Host, Protocol::Tcp, "server", port)
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
+use crate::plan::{Check, Expectation, Origin, OriginKind, Readiness, Security, Vantage};
 use crate::stack::{Attachment, Container, Network, PublishedPort, Stack, State, Status};
+use crate::target::{Protocol, Target};
 
 /// A running container of a service, alone on no network yet.
 pub(crate) fn container(service: &str, image: &str) -> Container {
@@ -41,4 +43,20 @@ pub(crate) fn stack(containers: impl IntoIterator<Item = Container>) -> Stack {
 /// A published port.
 pub(crate) fn port(container_port: u16, host_port: u16, host_address: &str) -> PublishedPort {
     PublishedPort { container_port, host_port: Some(host_port), host_address: host_address.parse().unwrap() }
+}
+
+/// A check that a variable asks for, of a client of whose settings nothing is known.
+pub(crate) fn check(from: Vantage, protocol: Protocol, host: &str, port: u16) -> Check {
+    Check {
+        id: format!("{from} -> {host}:{port}"),
+        from,
+        target: Target::new(protocol, host, port),
+        origins: vec![Origin { kind: OriginKind::Environment, name: "URL".into(), value: None }],
+        expect: Expectation::Answers,
+        published: None,
+        readiness: Readiness::Ready,
+        settings: Vec::new(),
+        security: Security::default(),
+        credentials: None,
+    }
 }

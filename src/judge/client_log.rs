@@ -125,26 +125,13 @@ fn goes_on(after: &str, port: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::derive::testing::{container, stack};
+    use crate::derive::testing::{self, container, stack};
     use crate::observation::{Fact, Failure, Observation, PhaseName, Redirect};
-    use crate::plan::{Check, Expectation, Readiness, Security};
     use crate::rule::Seen;
-    use crate::target::Target;
 
     fn seen(protocol: Protocol, host: &str, port: u16) -> Seen {
         let stack = stack([container("app", "app:1")]);
-        Seen::of(Check {
-            id: format!("app -> {host}:{port}"),
-            from: crate::derive::vantage(&stack.containers[0]),
-            target: Target::new(protocol, host, port),
-            origins: Vec::new(),
-            expect: Expectation::Answers,
-            published: None,
-            readiness: Readiness::Ready,
-            settings: Vec::new(),
-            security: Security::default(),
-            credentials: None,
-        })
+        Seen::of(testing::check(crate::derive::vantage(&stack.containers[0]), protocol, host, port))
     }
 
     fn told(seen: Seen, redirect: Option<(&str, u16)>, kind: Kind, log: &[&str]) -> Option<String> {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::*;
-use crate::derive::testing::{container, stack};
+use crate::derive::testing::{self, container, stack};
 use crate::observation::{Coordinator, KafkaPeer, Redirect};
-use crate::plan::{Origin, Security};
+use crate::plan::Origin;
 use crate::rule::kafka_brokers::{AUTO_CREATE, OFFSETS_REPLICAS, OFFSETS_TOPIC};
-use crate::target::{Protocol, Target};
+use crate::target::Protocol;
 
 /// `app`, and as many brokers as asked for: `kafka1` at 172.30.0.3, …
 fn cluster(brokers: u8) -> Stack {
@@ -28,16 +28,14 @@ fn broker(settings: &[(&str, &str)], topics: &[(&str, bool)]) -> KafkaPeer {
 /// A check of `app` with these settings that reached these brokers.
 fn seen(stack: &Stack, settings: &[(&str, &str)], brokers: Vec<KafkaPeer>, coordinator: Option<Coordinator>) -> Seen {
     let mut seen = Seen::of(Check {
-        id: "app -> kafka1:9092".into(),
-        from: crate::derive::vantage(stack.of_service("app").next().unwrap()),
-        target: Target::new(Protocol::Kafka, "kafka1", 9092),
         origins: vec![Origin { kind: OriginKind::Environment, name: "KAFKA_BROKERS".into(), value: None }],
-        expect: Expectation::Answers,
-        published: None,
-        readiness: Readiness::Ready,
         settings: settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
-        security: Security::default(),
-        credentials: None,
+        ..testing::check(
+            crate::derive::vantage(stack.of_service("app").next().unwrap()),
+            Protocol::Kafka,
+            "kafka1",
+            9092,
+        )
     });
     let at = |index: usize| Some(IpAddr::from([172, 30, 0, u8::try_from(index + 3).unwrap()]));
     let listed = (1..).zip(&brokers).map(|(id, _)| (id, format!("kafka{id}"), 9092)).collect();

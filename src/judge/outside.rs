@@ -81,11 +81,11 @@ pub fn resolved<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::derive::testing::container;
+    use crate::derive::testing::{self, container};
     use crate::observation::Depth;
-    use crate::plan::{Expectation, Readiness, Security, Vantage};
+    use crate::plan::Vantage;
     use crate::stack::{Attachment, Network};
-    use crate::target::{Protocol, Target};
+    use crate::target::Protocol;
 
     fn seen(address: &str, resolver: &str, host: &str) -> Option<Failure> {
         let at = |address: &str| {
@@ -107,18 +107,7 @@ mod tests {
         let neighbour = Neighbour { container: "other-cache-1".into(), project, address: [172, 20, 0, 77].into() };
         let containers = vec![client, cache, mapped];
         let stack = Stack { containers, networks, neighbours: vec![neighbour], ..Stack::default() };
-        let check = Check {
-            id: String::new(),
-            from,
-            target: Target::new(Protocol::Redis, host, 6379),
-            origins: Vec::new(),
-            expect: Expectation::Answers,
-            published: None,
-            readiness: Readiness::Ready,
-            settings: Vec::new(),
-            security: Security::default(),
-            credentials: None,
-        };
+        let check = testing::check(from, Protocol::Redis, host, 6379);
         let observation = Observation {
             addresses: vec![address.parse().unwrap()],
             resolver: Some(resolver.into()),

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use super::*;
-use crate::derive::testing::{container, port, stack};
+use crate::derive::testing::{self, container, port, stack};
 use crate::observation::{KafkaPeer, MysqlPeer, Redirect};
-use crate::plan::{Origin, Published, Security, Tls, Vantage, build::Narrow, build::build};
-use crate::target::{Protocol, Target};
+use crate::plan::{Published, Tls, Vantage, build::Narrow, build::build};
+use crate::target::Protocol;
 
 /// The addresses that [`stack`] gives: app 2, web 3, db 4.
 fn address(last: u8) -> IpAddr {
@@ -22,19 +22,7 @@ fn from(stack: &Stack, service: &str) -> Vantage {
 }
 
 fn check(from: Vantage, protocol: Protocol, host: &str, port: u16, expect: Expectation) -> Seen {
-    let origin = Origin { kind: OriginKind::Environment, name: "URL".into(), value: None };
-    Seen::of(Check {
-        id: format!("{from} {host}:{port}"),
-        from,
-        target: Target::new(protocol, host, port),
-        origins: vec![origin],
-        expect,
-        published: None,
-        readiness: Readiness::Ready,
-        settings: Vec::new(),
-        security: Security::default(),
-        credentials: None,
-    })
+    Seen::of(Check { expect, ..testing::check(from, protocol, host, port) })
 }
 
 fn connected(mut seen: Seen, to: IpAddr) -> Seen {

@@ -60,11 +60,10 @@ fn remedy(words: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::derive::testing::{container, stack};
+    use crate::derive::testing::{self, container, stack};
     use crate::observation::{Failure, PhaseName};
-    use crate::plan::{Check, Expectation, Origin, OriginKind, Readiness, Security};
+    use crate::plan::{Check, Origin, OriginKind};
     use crate::rule::Seen;
-    use crate::target::Target;
 
     #[test]
     fn an_account_may_be_refused_for_more_than_its_password() {
@@ -92,16 +91,9 @@ mod tests {
             Facts { stack: stack([container("app", "app:1"), container("kafka", "any:1")]), ..Facts::default() };
         let help = |settings: &[(&str, &str)]| {
             let seen = Seen::of(Check {
-                id: "app -> kafka:9092".into(),
-                from: crate::derive::vantage(&facts.stack.containers[0]),
-                target: Target::new(Protocol::Kafka, "kafka", 9092),
                 origins: vec![Origin { kind: OriginKind::Environment, name: "KAFKA_BROKERS".into(), value: None }],
-                expect: Expectation::Answers,
-                published: None,
-                readiness: Readiness::Ready,
                 settings: settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
-                security: Security::default(),
-                credentials: None,
+                ..testing::check(crate::derive::vantage(&facts.stack.containers[0]), Protocol::Kafka, "kafka", 9092)
             });
             let kind = Kind::AuthenticationFailed;
             let failure = Failure { phase: PhaseName::Login, kind, detail: String::new() };

@@ -1,10 +1,10 @@
 //! Which container a failed address means.
 
 use super::*;
-use crate::derive::testing::{container, port, stack};
-use crate::plan::{Expectation, Published, Readiness, Security, Vantage};
+use crate::derive::testing::{self, container, port, stack};
+use crate::plan::{Published, Vantage};
 use crate::stack::{PublishedAt, Status};
-use crate::target::{Protocol, Target};
+use crate::target::Protocol;
 
 /// Two brokers; from here `kafka1` is asked, which sends to `localhost:39093`.
 fn facts(wanted: bool, from: Vantage) -> Facts {
@@ -18,16 +18,8 @@ fn facts(wanted: bool, from: Vantage) -> Facts {
         (second.ports, second.state.status) = (published, Status::Paused);
     }
     let mut seen = Seen::of(Check {
-        id: "host -> localhost:39092".into(),
-        from,
-        target: Target::new(Protocol::Kafka, "localhost", 39092),
-        origins: Vec::new(),
-        expect: Expectation::Answers,
         published: Some(Published { container: first.id.clone(), service: "kafka1".into(), container_port: 9092 }),
-        readiness: Readiness::Ready,
-        settings: Vec::new(),
-        security: Security::default(),
-        credentials: None,
+        ..testing::check(from, Protocol::Kafka, "localhost", 39092)
     });
     let failure = Failure { phase: PhaseName::Connect, kind: FailureKind::Refused, detail: "refused".into() };
     let redirect = Redirect {

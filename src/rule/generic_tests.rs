@@ -3,11 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
-use crate::derive::testing::{container, port, stack};
+use crate::derive::testing::{self, container, port, stack};
 use crate::observation::{Fact, Failure, Listener, PhaseName, Survey};
-use crate::plan::{Check, Expectation, Published, Readiness, Security, Vantage};
+use crate::plan::{Check, Published, Vantage};
 use crate::rule::Seen;
-use crate::target::{Protocol, Target};
+use crate::target::Protocol;
 
 /// Rule, subject and help for a client that is refused, and for a closed published port, while these ports are open.
 fn told(open: &[u16]) -> [(&'static str, Cause); 2] {
@@ -24,18 +24,7 @@ fn told(open: &[u16]) -> [(&'static str, Cause); 2] {
     let facts = Facts { stack, surveys, ..Facts::default() };
     [(app, "kafka", 9092, None, Kind::Refused), (Vantage::Host, "localhost", 39092, Some(published), Kind::Closed)].map(
         |(from, host, port, published, kind)| {
-            let seen = Seen::of(Check {
-                id: format!("{from} -> {host}:{port}"),
-                from,
-                target: Target::new(Protocol::Kafka, host, port),
-                origins: Vec::new(),
-                expect: Expectation::Answers,
-                published,
-                readiness: Readiness::Ready,
-                settings: Vec::new(),
-                security: Security::default(),
-                credentials: None,
-            });
+            let seen = Seen::of(Check { published, ..testing::check(from, Protocol::Kafka, host, port) });
             let failure = Failure { phase: PhaseName::Connect, kind, detail: "it failed".into() };
             let failed = Failed { seen: &seen, redirect: None, failure: &failure };
             let mut rules = crate::rule::RULES.iter();

@@ -186,12 +186,11 @@ pub fn word_after<'a>(line: &'a str, words: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::derive::testing::{container, stack};
+    use crate::derive::testing::{self, container, stack};
     use crate::observation::{Failure, PhaseName};
-    use crate::plan::{Check, Expectation, Readiness, Security};
     use crate::rule::Seen;
     use crate::stack::Status;
-    use crate::target::{Protocol, Target};
+    use crate::target::Protocol;
 
     fn facts(status: Status, environment: &[(&str, &str)], log: Fact<Vec<String>>) -> Facts {
         let mut broker = container("kafka", "apache/kafka:4.1.0");
@@ -254,18 +253,12 @@ mod tests {
         let mut facts = facts(Status::Running, &environment, log);
         let broker = facts.stack.containers.iter_mut().find(|container| container.service == "kafka").unwrap();
         broker.extra_hosts = extra_hosts.iter().map(|&host| host.to_owned()).collect();
-        let seen = Seen::of(Check {
-            id: "app -> kafka:9092".into(),
-            from: crate::derive::vantage(&facts.stack.containers[0]),
-            target: Target::new(Protocol::Kafka, "kafka", 9092),
-            origins: Vec::new(),
-            expect: Expectation::Answers,
-            published: None,
-            readiness: Readiness::Ready,
-            settings: Vec::new(),
-            security: Security::default(),
-            credentials: None,
-        });
+        let seen = Seen::of(testing::check(
+            crate::derive::vantage(&facts.stack.containers[0]),
+            Protocol::Kafka,
+            "kafka",
+            9092,
+        ));
         let failure = Failure { phase: PhaseName::Connect, kind: Kind::Refused, detail: String::new() };
         let failed = Failed { seen: &seen, redirect: None, failure: &failure };
         explain(&facts, &failed, Reason::Voters, |_, _, _| Default::default()).is_some()

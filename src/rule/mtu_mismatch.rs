@@ -139,12 +139,10 @@ impl<'a> End<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::derive::testing::{container, stack};
+    use crate::derive::testing::{self, container, stack};
     use crate::derive::vantage;
     use crate::observation::{Fact, Failure, Observation, Survey};
-    use crate::plan::{Check, Expectation, Readiness, Security};
     use crate::rule::{Seen, Verdict};
-    use crate::target::Target;
 
     fn interface(name: &str, mtu: u32, index: u32, link: Option<u32>, address: Option<u8>) -> Interface {
         let addresses = address.map(|last| IpAddr::from([172, 30, 0, last])).into_iter().collect();
@@ -159,18 +157,7 @@ mod tests {
         let from = facts.stack.of_service(from).next().unwrap();
         let failure = Failure { phase, kind, detail: "no answer".into() };
         let to = IpAddr::from([172, 30, 0, 4]);
-        let mut seen = Seen::of(Check {
-            id: String::new(),
-            from: vantage(from),
-            target: Target::new(protocol, "web", 80),
-            origins: Vec::new(),
-            expect: Expectation::Answers,
-            published: None,
-            readiness: Readiness::Ready,
-            settings: Vec::new(),
-            security: Security::default(),
-            credentials: None,
-        });
+        let mut seen = Seen::of(testing::check(vantage(from), protocol, "web", 80));
         seen.observation = Some(Observation {
             addresses: vec![to],
             connected: Some(to),
