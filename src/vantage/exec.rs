@@ -4,8 +4,9 @@
 //! and then the probe, which is nobody. Once the probe runs, its files are not needed any more. Everything of ours ends
 //! with its stdin, so that a crosscheck that is killed leaves neither a process nor a file.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -53,7 +54,8 @@ pub struct Guests {
     architecture: String,
     luggage: OnceCell<Result<Arc<Luggage>, String>>,
     permits: Semaphore,
-    number: AtomicU32,
+    /// One visit of a container at a time: its folder has the same name for all of them.
+    rooms: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// Held by whoever visits; whoever ends them all waits for it, so that none comes after.
     visiting: RwLock<()>,
     over: AtomicBool,
@@ -79,7 +81,7 @@ impl Guests {
             architecture,
             luggage: OnceCell::new(),
             permits: Semaphore::new(AT_ONCE),
-            number: AtomicU32::new(1),
+            rooms: Mutex::default(),
             visiting: RwLock::new(()),
             over: AtomicBool::new(false),
             ends: watch::Sender::new(false),
@@ -96,6 +98,11 @@ impl Guests {
         // A task of its own: when the caller gives up, the folder is removed all the same.
         let visit = tokio::spawn(async move {
             let luggage = this.luggage.get_or_init(|| this.pack()).await.clone()?;
+            let room = {
+                let mut rooms = this.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+                Arc::clone(rooms.entry(container.clone()).or_default())
+            };
+            let _alone = room.lock().await;
             let _permit = this.permits.acquire().await;
             let _visiting = this.visiting.read().await;
             this.visit(&container, &luggage).await
@@ -105,34 +112,32 @@ impl Guests {
 
     async fn pack(&self) -> Result<Arc<Luggage>, String> {
         let (executable, architecture) = (self.executable.clone(), self.architecture.clone());
-        let packed = blocking(move || Luggage::of(Program::read(&executable, &architecture)?));
+        let name = format!("{PREFIX}{}", self.run);
+        let packed = blocking(move || Luggage::of(&Program::read(&executable, &architecture)?, &name));
         packed.await.map(Arc::new)
     }
 
     async fn visit(&self, container: &str, luggage: &Luggage) -> Result<Remote, String> {
         self.may_visit(container).await?;
-        let number = self.number.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{PREFIX}{}-{number}", self.run);
-        let folder = format!("/{name}");
-        let archive = luggage.pack(&name)?;
+        let folder = &luggage.folder;
         let options = UploadToContainerOptionsBuilder::new().path("/").build();
-        let upload = self.docker.upload_to_container(container, Some(options), body_full(archive.into()));
+        let upload = self.docker.upload_to_container(container, Some(options), body_full(luggage.archive.clone()));
         let uploaded = timeout(IMPORT, upload).await.unwrap_or(Err(Error::RequestTimeoutError));
         let looked = match uploaded {
-            Ok(()) => self.start(container, luggage, &folder).await,
+            Ok(()) => self.start(container, luggage).await,
             Err(error) => Err(engine_says("the engine cannot put the probe into it", &error)),
         };
-        match (looked, self.is_gone(container, &folder).await) {
+        match (looked, self.is_gone(container, folder).await) {
             (Ok(remote), true) => Ok(remote),
             (Err(reason), true) => Err(reason),
             (looked, false) => {
                 // Once more: the container may have been restarted while the first one waited.
-                let again = self.remover(container, luggage, &folder).await;
+                let again = self.remover(container, luggage).await;
                 let reason = match (looked, again) {
                     (_, Err(reason)) | (Err(reason), Ok(_)) => reason,
                     (Ok(_), Ok(_)) => "the probe's files could not be removed".to_owned(),
                 };
-                if self.is_gone(container, &folder).await {
+                if self.is_gone(container, folder).await {
                     return Err(reason);
                 }
                 Err(format!("{reason}; {folder} is left in the container, remove it"))
@@ -191,9 +196,9 @@ impl Guests {
     }
 
     /// The remover first, then the probe; when that greets, the remover does its work.
-    async fn start(&self, container: &str, luggage: &Luggage, folder: &str) -> Result<Remote, String> {
-        let remover = self.remover(container, luggage, folder).await?;
-        let probe = self.exec(container, "65534:65534", luggage.command(folder, &["probe"])).await;
+    async fn start(&self, container: &str, luggage: &Luggage) -> Result<Remote, String> {
+        let remover = self.remover(container, luggage).await?;
+        let probe = self.exec(container, "65534:65534", luggage.command(&["probe"])).await;
         let remote = match probe {
             Ok(streams) => Remote::greet(self.until_over(streams), PATIENCE).await,
             Err(error) => Err(engine_says("the engine cannot start the probe in it", &error)),
@@ -202,8 +207,8 @@ impl Guests {
         remote
     }
 
-    async fn remover(&self, container: &str, luggage: &Luggage, folder: &str) -> Result<Remover, String> {
-        let command = luggage.command(folder, &["probe", "--remove", folder]);
+    async fn remover(&self, container: &str, luggage: &Luggage) -> Result<Remover, String> {
+        let command = luggage.command(&["probe", "--remove", &luggage.folder]);
         let streams = self
             .exec(container, "0:0", command)
             .await

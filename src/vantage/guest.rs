@@ -5,6 +5,8 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
+
 use super::LONGEST_RUN;
 use super::program::{Program, add};
 use crate::text;
@@ -15,50 +17,46 @@ pub(super) const PREFIX: &str = ".crosscheck-";
 /// What the process that will remove the folder says when it is there.
 pub(super) const READY: &str = "ready";
 
-/// A program with everything that it is loaded with, so that it runs whatever libraries a container has, or none.
+/// A program with everything that it is loaded with, so that it runs whatever libraries a container has, or none; packed
+/// once for all containers of a run, in a folder of its name.
 pub(super) struct Luggage {
-    program: Vec<u8>,
-    loader: Option<Vec<u8>>,
-    libraries: Vec<(String, Vec<u8>)>,
+    /// Where it is in a container, from the root.
+    pub(super) folder: String,
+    /// The archive, to be unpacked at the root.
+    pub(super) archive: Bytes,
+    has_loader: bool,
 }
 
 impl Luggage {
-    /// Of this program. Blocks.
+    /// Of this program: one folder, which everyone may read and only its owner may change. Blocks.
     ///
     /// # Errors
-    /// When what it is loaded with cannot be read.
-    pub(super) fn of(program: Program) -> Result<Self, String> {
-        let (loader, libraries) = match program.loaded()? {
-            Some(loaded) => (Some(loaded.loader), loaded.libraries),
-            None => (None, Vec::new()),
-        };
-        Ok(Self { program: program.bytes, loader, libraries })
-    }
-
-    /// As an archive with one folder, which everyone may read and only its owner may change.
-    ///
-    /// # Errors
-    /// When it cannot be packed.
-    pub(super) fn pack(&self, folder: &str) -> Result<Vec<u8>, String> {
-        let mut archive = tar::Builder::new(Vec::with_capacity(self.program.len() + (8 << 20)));
-        let folder = Path::new(folder);
+    /// When what it is loaded with cannot be read or packed.
+    pub(super) fn of(program: &Program, name: &str) -> Result<Self, String> {
+        let loaded = program.loaded()?;
+        let mut archive = tar::Builder::new(Vec::with_capacity(program.bytes.len() + (8 << 20)));
+        let folder = Path::new(name);
         add(&mut archive, folder, None, 0o755)?;
-        add(&mut archive, &folder.join("crosscheck"), Some(&self.program), 0o755)?;
-        if let Some(loader) = &self.loader {
-            add(&mut archive, &folder.join("loader"), Some(loader), 0o755)?;
+        add(&mut archive, &folder.join("crosscheck"), Some(&program.bytes), 0o755)?;
+        if let Some(loaded) = &loaded {
+            add(&mut archive, &folder.join("loader"), Some(&loaded.loader), 0o755)?;
+            for (name, library) in &loaded.libraries {
+                add(&mut archive, &folder.join(name), Some(library), 0o755)?;
+            }
         }
-        for (name, library) in &self.libraries {
-            add(&mut archive, &folder.join(name), Some(library), 0o755)?;
-        }
-        archive.into_inner().map_err(|error| format!("cannot pack the probe: {}", text::io_error(&error)))
+        let archive =
+            archive.into_inner().map_err(|error| format!("cannot pack the probe: {}", text::io_error(&error)))?;
+        Ok(Self { folder: format!("/{name}"), archive: archive.into(), has_loader: loaded.is_some() })
     }
 
-    /// What starts it from that folder, through its own loader where it has one.
-    pub(super) fn command(&self, folder: &str, arguments: &[&str]) -> Vec<String> {
+    /// What starts it, through its own loader where it has one.
+    pub(super) fn command(&self, arguments: &[&str]) -> Vec<String> {
+        let folder = &self.folder;
         let program = format!("{folder}/crosscheck");
-        let mut command = match &self.loader {
-            Some(_) => vec![format!("{folder}/loader"), "--library-path".into(), folder.to_owned(), program],
-            None => vec![program],
+        let mut command = if self.has_loader {
+            vec![format!("{folder}/loader"), "--library-path".into(), folder.clone(), program]
+        } else {
+            vec![program]
         };
         command.extend(arguments.iter().map(|&argument| argument.to_owned()));
         command
@@ -107,17 +105,16 @@ mod tests {
     #[test]
     fn everything_is_in_the_one_folder_that_is_removed() {
         let program = Program::read(&std::env::current_exe().unwrap(), "").unwrap();
-        let luggage = Luggage::of(program).unwrap();
-        let packed = luggage.pack(".crosscheck-run-1").unwrap();
-        let mut archive = tar::Archive::new(packed.as_slice());
+        let luggage = Luggage::of(&program, ".crosscheck-run").unwrap();
+        let mut archive = tar::Archive::new(&*luggage.archive);
         for (index, entry) in archive.entries().unwrap().map(Result::unwrap).enumerate() {
             let path = entry.path().unwrap().into_owned();
-            assert!(path.starts_with(".crosscheck-run-1"), "{path:?}");
+            assert!(path.starts_with(".crosscheck-run"), "{path:?}");
             assert_eq!(entry.header().entry_type().is_dir(), index == 0);
             assert_eq!((entry.header().uid().unwrap(), entry.header().gid().unwrap()), (0, 0));
         }
-        let command = luggage.command("/.crosscheck-run-1", &["probe"]);
-        assert!(command[0].starts_with("/.crosscheck-run-1/") && command.last().unwrap() == "probe", "{command:?}");
+        let command = luggage.command(&["probe"]);
+        assert!(command[0].starts_with("/.crosscheck-run/") && command.last().unwrap() == "probe", "{command:?}");
     }
 
     #[test]

@@ -96,6 +96,8 @@ fn enterer(executable: &Path) -> Command {
         // Nothing that the user's shell says of proxies or resolvers holds inside a container.
         .env_clear()
         .envs(std::env::var_os("LD_LIBRARY_PATH").map(|path| ("LD_LIBRARY_PATH", path)))
+        // A hundred threads that wait share their memory without harm, and grow it in steps worth a call.
+        .envs([("MALLOC_ARENA_MAX", "2"), ("MALLOC_TOP_PAD_", "1048576")])
         .current_dir("/");
     command
 }

@@ -21,9 +21,12 @@ const NOBODY: u32 = 65534;
 /// When a step fails, or when the kernel does not confirm what was asked of it: the thread must then end.
 pub fn drop_all() -> Result<(), Refused> {
     // The bounding set counts for programs that are executed later; none is, and `no_new_privs` holds besides. A
-    // thread without CAP_SETPCAP cannot empty it, and loses nothing by that.
+    // thread without CAP_SETPCAP cannot empty it, and loses nothing by that; and the kernel knows less than 64.
     for bit in 0..64 {
-        let _ = remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << bit));
+        let removed = remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << bit));
+        if removed.is_err() {
+            break;
+        }
     }
     set_thread_groups(&[]).map_err(|error| Refused::because("cannot leave our groups", error))?;
     let (user, group) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
