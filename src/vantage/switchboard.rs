@@ -104,7 +104,13 @@ fn inside(enter: &Enter, line: DuplexStream) -> Result<(), String> {
     let said = |error| text::io_error(&error);
     let runtime = serve::runtime().map_err(said)?;
     let (input, output) = tokio::io::split(line);
-    let result = runtime.block_on(serve::serve(input, output)).map_err(said);
+    let result = runtime.block_on(async {
+        let result = serve::serve(input, output).await;
+        // A round trip needs this runtime until its topic is gone.
+        kafka::settle().await;
+        result
+    });
+    let result = result.map_err(said);
     // Looks that are still under way may block in a library of theirs: nobody waits for them any more.
     runtime.shutdown_background();
     result

@@ -29,7 +29,7 @@ use self::codec::Metadata;
 use self::link::ended;
 pub use self::secure::Client;
 use self::session::Session;
-pub use self::under_way::{LAST_CHANCE, finish, finish_blocking};
+pub use self::under_way::{LAST_CHANCE, finish, finish_blocking, settle};
 use super::{Attempt, Fault, Stop, Stream};
 use crate::observation::{Coordinator, Depth, FailureKind, KafkaPeer, Peer, PhaseName};
 use crate::target::Target;

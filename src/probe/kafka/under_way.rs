@@ -21,6 +21,11 @@ pub async fn finish() {
     HERE.finish(LAST_CHANCE).await;
 }
 
+/// Waits until no round trip is under way in this process, without telling any to end.
+pub async fn settle() {
+    HERE.settle().await;
+}
+
 /// Does the same as [`finish`] in a thread that may block.
 pub fn finish_blocking() {
     HERE.finish_blocking(LAST_CHANCE);
@@ -70,6 +75,10 @@ impl UnderWay {
         let until = self.tell(limit);
         let mut states = self.0.subscribe();
         let _ = timeout_at(until, states.wait_for(|state| state.count == 0)).await;
+    }
+
+    async fn settle(&self) {
+        let _ = self.0.subscribe().wait_for(|state| state.count == 0).await;
     }
 
     fn finish_blocking(&self, limit: Duration) {
@@ -151,6 +160,21 @@ mod tests {
             let took = started.elapsed();
             assert!(took >= limit && took < LONG / 2, "{took:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn settling_waits_and_tells_nobody_to_end() {
+        let all = UnderWay::default();
+        let ticket = all.enter().unwrap();
+        let ends = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert_eq!(ticket.until(), None);
+            drop(ticket);
+        };
+        let started = Instant::now();
+        tokio::join!(all.settle(), ends);
+        assert!(started.elapsed() >= Duration::from_millis(100));
+        assert!(all.enter().is_some());
     }
 
     #[tokio::test]
