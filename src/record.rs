@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::rule::{Facts, kafka_listeners, kafka_security_protocol_mismatch, unknown_database};
+use crate::rule::{Facts, kafka_clusters, kafka_listeners, kafka_security_protocol_mismatch, unknown_database};
 use crate::stack::{Container, hide};
 use crate::text;
 
@@ -36,6 +36,7 @@ pub fn write(file: &Path, facts: &Facts) -> anyhow::Result<()> {
 fn without_secrets(container: &mut Container, secrets: &BTreeSet<String>) {
     let read = [
         kafka_listeners::VARIABLES_READ,
+        kafka_clusters::VARIABLES_READ,
         kafka_security_protocol_mismatch::VARIABLES_READ,
         unknown_database::VARIABLES_READ,
     ];

@@ -117,6 +117,56 @@ fn copies_exceed_brokers_only_where_no_other_broker_can_be() {
 }
 
 #[test]
+fn brokers_of_another_cluster_do_not_count() {
+    let case = |variables: [&[(&str, &str)]; 3]| {
+        let mut stack = cluster(3);
+        for (container, variables) in stack.containers.iter_mut().skip(1).zip(variables) {
+            container.environment = variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        }
+        let absent = broker(&[(OFFSETS_REPLICAS, "3")], &[(OFFSETS_TOPIC, false)]);
+        let seen = seen(&stack, &[("group", "billing")], vec![absent], None);
+        judged(stack, seen)
+    };
+    let fails = (Verdict::Fail, vec!["kafka-replication-exceeds-brokers"]);
+    let voters = |value: &'static str| [("KAFKA_CONTROLLER_QUORUM_VOTERS", value)];
+    // Nobody looks at the other two.
+    assert_eq!(case([&voters("1@localhost:9093"); 3]), fails);
+    assert_eq!(case([&voters("1@kafka1:9093"), &voters("1@kafka2:9093"), &voters("1@kafka3:9093")]), fails);
+    // One of the three is another's: two brokers, and three copies.
+    let two = voters("1@kafka1:9093,2@kafka2:9093");
+    assert_eq!(case([&two, &two, &voters("1@localhost:9093")]), fails);
+    assert_eq!(case([&voters("1@kafka1:9093"); 3]), PASSES);
+    assert_eq!(case([&voters("1@localhost:9093"), &[], &[]]), PASSES);
+    assert_eq!(case([&[], &voters("1@localhost:9093"), &voters("1@localhost:9093")]), PASSES);
+}
+
+#[test]
+fn clusters_that_were_reached_are_told_apart_by_their_ids() {
+    let case = |ids: [Option<&str>; 2]| {
+        let mut stack = cluster(3);
+        stack.containers.pop();
+        let absent = || broker(&[(OFFSETS_REPLICAS, "2")], &[(OFFSETS_TOPIC, false)]);
+        let mut checks = ids.map(|id| {
+            let mut seen = seen(&stack, &[("group", "billing")], vec![absent()], None);
+            if let Some(Peer::Kafka(peer)) = seen.observation.as_mut().and_then(|it| it.peer.as_mut()) {
+                peer.cluster_id = id.map(str::to_owned);
+            }
+            seen
+        });
+        let redirect = &mut checks[1].observation.as_mut().unwrap().redirects[0];
+        redirect.observation.connected = Some(IpAddr::from([172, 30, 0, 4]));
+        checks[1].observation.as_mut().unwrap().connected = Some(IpAddr::from([172, 30, 0, 4]));
+        let mut facts = Facts { stack, checks: checks.into(), ..Facts::default() };
+        verdicts(&mut facts);
+        facts.checks[0].verdict
+    };
+    assert_eq!(case([Some("a"), Some("b")]), Verdict::Fail);
+    // Two listeners of one cluster, of which each broker has one.
+    assert_eq!(case([Some("a"), Some("a")]), Verdict::Pass);
+    assert_eq!(case([Some("a"), None]), Verdict::Pass);
+}
+
+#[test]
 fn a_group_without_a_coordinator_fails_its_client() {
     let case = |broker: Option<i32>| {
         let stack = cluster(1);

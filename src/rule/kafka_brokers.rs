@@ -6,7 +6,7 @@ use super::{Facts, Seen};
 use crate::derive::served::technology;
 use crate::observation::{KafkaPeer, Observation, Peer, Redirect};
 use crate::plan::Vantage;
-use crate::rule::kafka_listeners;
+use crate::rule::{kafka_clusters, kafka_listeners};
 use crate::stack::{Container, Stack};
 use crate::target::{Protocol, is_loopback};
 
@@ -74,31 +74,35 @@ pub fn too_many_copies(stack: &Stack, checks: &[Seen], seen: &Seen) -> Option<(u
 }
 
 /// How many brokers the cluster of a check has at most. A listener lists only those that have it too, so that every broker
-/// of the stack counts which is not known to be of another cluster.
+/// of the stack counts which is not known to be of another cluster: by its settings, or by what it answered.
 fn at_most(stack: &Stack, checks: &[Seen], seen: &Seen) -> Option<usize> {
     let listed = |seen: &Seen| Some(peer(seen.observation.as_ref()?)?.brokers.len());
+    let id = |seen: &Seen| peer(seen.observation.as_ref()?)?.cluster_id.clone();
     let ours = reached(stack, seen);
     if ours.is_empty() {
         return None;
     }
-    let others: Vec<_> = checks.iter().map(|other| (reached(stack, other), listed(other))).collect();
     let mut elsewhere = BTreeSet::new();
     let mut most = listed(seen)?;
-    for (reached, listed) in &others {
+    for other in checks {
+        let reached = reached(stack, other);
         if reached.keys().any(|id| ours.contains_key(id)) {
-            most = most.max(listed.unwrap_or_default());
-        } else {
-            elsewhere.extend(reached.keys().copied());
+            most = most.max(listed(other).unwrap_or_default());
+        } else if id(seen).is_some_and(|our| id(other).is_some_and(|their| our != their)) {
+            elsewhere.extend(reached.into_keys());
         }
     }
-    let is_broker = |container: &&Container| {
-        let kafka = technology(container).is_some_and(|technology| technology.protocol() == Protocol::Kafka)
-            || kafka_listeners::setting(container, "ADVERTISED_LISTENERS").is_some();
-        let roles = kafka_listeners::setting(container, "PROCESS_ROLES");
-        kafka && roles.is_none_or(|roles| roles.contains("broker")) && !elsewhere.contains(container.id.as_str())
-    };
-    let running = stack.containers.iter().filter(|container| container.is_running());
-    Some(most.max(running.filter(is_broker).count()))
+    let ours: Vec<_> = ours.into_values().collect();
+    Some(most.max(kafka_clusters::may_be_of(stack, &ours, &elsewhere)))
+}
+
+/// Whether a container is a broker, or may be one.
+#[must_use]
+pub fn is_broker(container: &Container) -> bool {
+    let kafka = technology(container).is_some_and(|technology| technology.protocol() == Protocol::Kafka)
+        || kafka_listeners::setting(container, "ADVERTISED_LISTENERS").is_some();
+    let roles = kafka_listeners::setting(container, "PROCESS_ROLES");
+    kafka && roles.is_none_or(|roles| roles.contains("broker"))
 }
 
 /// The containers of the brokers that a check reached, by id.

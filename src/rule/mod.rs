@@ -20,6 +20,7 @@ pub mod kafka_advertises_unresolvable_name;
 pub mod kafka_advertises_wildcard;
 pub mod kafka_broker_unreachable;
 pub mod kafka_brokers;
+pub mod kafka_clusters;
 pub mod kafka_controller_port;
 pub mod kafka_coordinator_unreachable;
 pub mod kafka_duplicate_advertised_address;
