@@ -13,6 +13,10 @@ use crate::target::{Protocol, is_loopback};
 /// Ties redirects to containers by the engine's word. What a broker says of itself is not enough: clusters that were set
 /// up alike have the same id, and their brokers too.
 pub fn tie_redirects(stack: &Stack, seen: &mut Seen) {
+    // Nodes that other servers hand out are no brokers.
+    if seen.check.target.protocol != Protocol::Kafka {
+        return;
+    }
     let here = seen.check.from.has_published(&stack.engine);
     let published = seen.check.published.as_ref().map(|published| published.container.as_str());
     let Some(observation) = &mut seen.observation else { return };

@@ -117,6 +117,19 @@ fn copies_exceed_brokers_only_where_no_other_broker_can_be() {
 }
 
 #[test]
+fn only_brokers_are_tied_to_their_containers() {
+    let case = |protocol| {
+        let stack = cluster(2);
+        let mut seen = seen(&stack, &[], vec![broker(&[], &[])], None);
+        seen.check.target.protocol = protocol;
+        seen.observation.as_mut().unwrap().redirects[0].observation.connected = Some(IpAddr::from([172, 30, 0, 4]));
+        judged(stack, seen).0
+    };
+    assert_eq!(case(Protocol::Kafka), Verdict::Fail);
+    assert_eq!(case(Protocol::Redis), Verdict::Pass);
+}
+
+#[test]
 fn brokers_of_another_cluster_do_not_count() {
     let case = |variables: [&[(&str, &str)]; 3]| {
         let mut stack = cluster(3);

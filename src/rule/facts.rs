@@ -9,7 +9,7 @@ use crate::derive::hosts::publisher;
 use crate::observation::{Fact, Failure, FailureKind, Interface, Listener, Observation, PhaseName, Redirect, Survey};
 use crate::plan::{Check, OriginKind};
 use crate::stack::{Container, Stack};
-use crate::target::{host_and_port, is_loopback};
+use crate::target::{Protocol, host_and_port, is_loopback};
 
 /// Everything that one run learned.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -141,6 +141,12 @@ impl Failed<'_> {
     #[must_use]
     pub fn is(&self, kinds: &[FailureKind]) -> bool {
         kinds.contains(&self.failure.kind)
+    }
+
+    /// The redirect that failed, where it is one to a broker: other servers send their clients elsewhere too.
+    #[must_use]
+    pub fn broker(&self) -> Option<&Redirect> {
+        self.redirect.filter(|_| self.seen.check.target.protocol == Protocol::Kafka)
     }
 
     /// The host that was tried.

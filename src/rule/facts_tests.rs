@@ -53,6 +53,34 @@ fn a_redirect_to_a_machines_loopback_means_the_container_behind_the_port() {
 }
 
 #[test]
+fn redirects_of_another_protocol_are_not_kafkas() {
+    let inside = crate::derive::vantage(&container("kafka2", "apache/kafka:4.1.0"));
+    for (host, kind) in [
+        ("localhost", FailureKind::Refused),
+        ("localhost", FailureKind::WrongIdentity),
+        ("0.0.0.0", FailureKind::Refused),
+        ("kafka2", FailureKind::NameNotFound),
+        ("nobody", FailureKind::NameNotFound),
+        ("0123456789ab", FailureKind::NameNotFound),
+        ("172.30.0.3", FailureKind::TimedOut),
+    ] {
+        for from in [&Vantage::Host, &inside] {
+            let told = |protocol| {
+                let mut facts = facts(false, from.clone());
+                facts.checks[0].check.target.protocol = protocol;
+                let redirect = &mut facts.checks[0].observation.as_mut().unwrap().redirects[0];
+                redirect.host = host.into();
+                redirect.observation.failure.as_mut().unwrap().kind = kind;
+                let rules = crate::rule::RULES.iter().filter(|rule| rule.id.starts_with("kafka-"));
+                rules.filter(|rule| (rule.explain)(&facts, &redirected(&facts)).is_some()).count()
+            };
+            assert!(told(Protocol::Kafka) > 0, "{host} {kind:?} {from}");
+            assert_eq!(told(Protocol::Redis), 0, "{host} {kind:?} {from}");
+        }
+    }
+}
+
+#[test]
 fn it_means_nobody_where_nobody_publishes_the_port_there() {
     let mut none = facts(false, Vantage::Host);
     none.stack.containers[1].ports.clear();

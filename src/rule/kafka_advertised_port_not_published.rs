@@ -7,7 +7,7 @@ use crate::target::host_and_port;
 pub const RULE: Rule = Rule::new("kafka-advertised-port-not-published", explain);
 
 fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
-    let redirect = failed.redirect?;
+    let redirect = failed.broker()?;
     if !failed.seen.check.from.is_machine() || !failed.is_loopback() {
         return None;
     }

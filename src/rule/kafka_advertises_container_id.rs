@@ -12,7 +12,7 @@ pub const RULE: Rule = Rule::new("kafka-advertises-container-id", explain);
 const DIGITS: usize = 12;
 
 fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
-    let redirect = failed.redirect?;
+    let redirect = failed.broker()?;
     let host = redirect.host.split('.').next().unwrap_or_default();
     if !failed.is(&[Kind::NameNotFound, Kind::ResolverFailed]) || !is_id(host) {
         return None;

@@ -12,7 +12,7 @@ use crate::target::host_and_port;
 pub const RULE: Rule = Rule::new("kafka-advertises-foreign-address", explain);
 
 fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
-    let redirect = failed.redirect?;
+    let redirect = failed.broker()?;
     let address = redirect.host.parse::<IpAddr>().ok()?.to_canonical();
     if address.is_loopback() || address.is_unspecified() {
         return None;

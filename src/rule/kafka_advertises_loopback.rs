@@ -7,7 +7,7 @@ use crate::observation::PhaseName;
 pub const RULE: Rule = Rule::new("kafka-advertises-loopback", explain);
 
 fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
-    let redirect = failed.redirect?;
+    let redirect = failed.broker()?;
     if !failed.is_loopback() {
         return None;
     }

@@ -7,7 +7,7 @@ use crate::observation::FailureKind as Kind;
 pub const RULE: Rule = Rule::new("kafka-advertises-unresolvable-name", explain);
 
 fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
-    let redirect = failed.redirect?;
+    let redirect = failed.broker()?;
     if !failed.is(&[Kind::NameNotFound, Kind::ResolverFailed]) {
         return None;
     }

@@ -26,7 +26,7 @@ fn words(_: &Facts, container: &Container, _: Option<&str>) -> (String, String) 
 
 /// Some releases take `::` for an address like any other.
 fn redirected(facts: &Facts, failed: &Failed) -> Option<Cause> {
-    let redirect = failed.redirect?;
+    let redirect = failed.broker()?;
     let wildcard = redirect.host.parse().is_ok_and(|address: IpAddr| address.is_unspecified());
     let broker = failed.first_server(facts).filter(|_| wildcard)?;
     let service = &broker.service;

@@ -6,7 +6,7 @@ use super::{Cause, Facts, Failed, Rule};
 pub const RULE: Rule = Rule::new("kafka-broker-unreachable", explain);
 
 fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
-    let redirect = failed.redirect?;
+    let redirect = failed.broker()?;
     let all = &failed.seen.observation.as_ref()?.redirects;
     let reached =
         all.iter().filter(|other| other.observation.failure.is_none() && other.observation.unlooked.is_none()).count();

@@ -21,7 +21,7 @@ fn words(_: &Facts, container: &Container, line: Option<&str>) -> (String, Strin
 }
 
 fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
-    let redirect = failed.redirect?;
+    let redirect = failed.broker()?;
     if !failed.is(&[Kind::WrongIdentity]) {
         return None;
     }

@@ -6,7 +6,7 @@ use super::{Cause, Facts, Failed, Rule, kafka_listeners};
 pub const RULE: Rule = Rule::new("kafka-wrong-listener", explain);
 
 fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
-    failed.redirect?;
+    failed.broker()?;
     let broker = failed.first_server(facts)?;
     match failed.client(facts) {
         Some(client) => {
