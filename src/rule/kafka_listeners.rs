@@ -88,7 +88,7 @@ pub fn is_controller(container: &Container) -> Option<bool> {
 }
 
 /// Redpanda's flags for the same.
-const FLAGS: (&str, &str) = ("--advertise-kafka-addr", "--kafka-addr");
+pub(super) const FLAGS: (&str, &str) = ("--advertise-kafka-addr", "--kafka-addr");
 
 /// Reads the settings of a broker's container.
 #[must_use]
@@ -206,6 +206,21 @@ fn all_for_network(stack: &Stack, broker: &Container, client: &Container) -> Vec
 #[must_use]
 pub fn for_host(broker: &Container) -> Option<Advertised> {
     settings(broker).advertised.into_iter().find(|listener| is_loopback(&listener.host))
+}
+
+/// The listener over which other brokers reach this one, as far as its settings tell.
+#[must_use]
+pub fn between_brokers(broker: &Container) -> Option<Advertised> {
+    let by_protocol = setting(broker, "SECURITY_INTER_BROKER_PROTOCOL").unwrap_or("PLAINTEXT");
+    let name = setting(broker, "INTER_BROKER_LISTENER_NAME").unwrap_or(by_protocol);
+    settings(broker).advertised.into_iter().find(|listener| listener.name.eq_ignore_ascii_case(name))
+}
+
+/// The port of the host at which a listener is published, bound now or asked for.
+#[must_use]
+pub fn published_at(broker: &Container, listener: &Advertised) -> Option<u16> {
+    let mut ports = broker.ports.iter().chain(&broker.wanted_ports);
+    ports.find_map(|port| port.host_port.filter(|_| port.container_port == listener.bound))
 }
 
 /// What to set so that clients in the network and on the host each have a listener of their own.

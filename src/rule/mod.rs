@@ -12,6 +12,7 @@ pub mod dependency_unhealthy;
 pub mod facts;
 pub mod generic;
 pub mod host_gateway_unmapped;
+pub mod kafka_additions;
 pub mod kafka_advertised_port_not_published;
 pub mod kafka_advertises_container_id;
 pub mod kafka_advertises_foreign_address;
