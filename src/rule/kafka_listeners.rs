@@ -1,6 +1,7 @@
 //! What a Kafka container says of its listeners, in its environment or on its command line: shared by the rules that
 //! say which listener was meant for whom.
 
+use crate::observation::Redirect;
 use crate::stack::{Container, Stack};
 use crate::target::{host_and_port, is_loopback};
 
@@ -183,6 +184,14 @@ fn flag(container: &Container, name: &str) -> Option<String> {
 #[must_use]
 pub fn for_network(stack: &Stack, broker: &Container, client: &Container) -> Option<Advertised> {
     all_for_network(stack, broker, client).into_iter().next()
+}
+
+/// The one container whose settings advertise the address that a broker handed out.
+#[must_use]
+pub fn advertiser<'a>(stack: &'a Stack, redirect: &Redirect) -> Option<&'a Container> {
+    let same = |it: &Advertised| it.port == redirect.port && it.host.eq_ignore_ascii_case(&redirect.host);
+    let mut all = stack.containers.iter().filter(|container| settings(container).advertised.iter().any(same));
+    all.next().filter(|_| all.next().is_none())
 }
 
 /// Whether the listener on this port of `broker`'s container is one of those.
