@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::derive::hosts::publisher;
 use crate::observation::{Fact, Failure, FailureKind, Interface, Listener, Observation, PhaseName, Redirect, Survey};
-use crate::plan::{Check, OriginKind};
+use crate::plan::{Check, Origin, OriginKind};
 use crate::stack::{Container, Stack};
 use crate::target::{Protocol, host_and_port, is_loopback};
 
@@ -249,10 +249,20 @@ impl Failed<'_> {
         }
     }
 
-    /// The first place that says this connection must work, for messages: the variable's name, the port.
+    /// Where it stands that this connection must work, for messages: the variable's name, the port. What somebody only
+    /// asked crosscheck to look at stands in a setting that nobody named.
     #[must_use]
     pub fn origin(&self) -> String {
-        self.seen.check.origins.first().map(|origin| origin.name.clone()).unwrap_or_default()
+        match (self.written(), self.seen.check.origins.is_empty()) {
+            (Some(origin), _) => origin.name.clone(),
+            (None, true) => String::new(),
+            (None, false) => format!("the setting that names {}", self.seen.check.target.address()),
+        }
+    }
+
+    /// The first origin that is a place in the stack's configuration.
+    fn written(&self) -> Option<&Origin> {
+        self.seen.check.origins.iter().find(|origin| origin.kind != OriginKind::Declared)
     }
 
     /// What to set so that the client looks for `host:port` instead, in the form in which its setting is written:
@@ -260,13 +270,13 @@ impl Failed<'_> {
     #[must_use]
     pub fn correction(&self, host: &str, port: u16) -> String {
         let target = &self.seen.check.target;
-        let Some(origin) = self.seen.check.origins.first() else { return host_and_port(host, port) };
         let (old, new) = (target.address(), host_and_port(host, port));
-        let corrected = match origin
-            .value
-            .as_deref()
-            .filter(|value| !value.contains("***") && origin.kind != OriginKind::Declared)
-        {
+        let Some(origin) = self.written() else {
+            let named =
+                if self.seen.check.origins.is_empty() { String::new() } else { format!("{} to ", self.origin()) };
+            return format!("{named}{new}");
+        };
+        let corrected = match origin.value.as_deref().filter(|value| !value.contains("***")) {
             Some(value) if value.contains(&old) => value.replacen(&old, &new, 1),
             Some(value) if value == target.host && port == target.port => host.to_owned(),
             Some(value) if value == target.host => format!("{host}, with port {port}"),

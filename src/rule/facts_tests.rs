@@ -81,6 +81,30 @@ fn redirects_of_another_protocol_are_not_kafkas() {
 }
 
 #[test]
+fn what_is_to_be_set_is_a_setting() {
+    let origin =
+        |kind, name: &str, value: Option<&str>| Origin { kind, name: name.into(), value: value.map(Into::into) };
+    let asked = || origin(OriginKind::Declared, "try", None);
+    let expected = || origin(OriginKind::Declared, "--expect", Some("app -> kafka1:9092"));
+    let variable = || origin(OriginKind::Environment, "KAFKA_BROKERS", Some("kafka://kafka1:9092"));
+    let unnamed = ["the setting that names kafka1:9092", "the setting that names kafka1:9092 to kafka1:29092"];
+    let named = ["KAFKA_BROKERS", "KAFKA_BROKERS to kafka://kafka1:29092"];
+    for (origins, said) in [
+        (vec![asked()], unnamed),
+        (vec![expected()], unnamed),
+        (vec![asked(), variable()], named),
+        (vec![expected(), asked(), variable()], named),
+        (vec![], ["", "kafka1:29092"]),
+    ] {
+        let mut facts = facts(false, Vantage::Host);
+        facts.checks[0].check.origins = origins;
+        facts.checks[0].check.target = Target::new(Protocol::Kafka, "kafka1", 9092);
+        let failed = redirected(&facts);
+        assert_eq!([failed.origin(), failed.correction("kafka1", 29092)], said);
+    }
+}
+
+#[test]
 fn it_means_nobody_where_nobody_publishes_the_port_there() {
     let mut none = facts(false, Vantage::Host);
     none.stack.containers[1].ports.clear();

@@ -47,7 +47,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     evidence.push(format!(
         "{client} asked {} ({}), was told \"{} is at {address}\", and {address} in {client} is {client} itself: {end}",
         check.target.address(),
-        failed.origin(),
+        check.origins.first().map(|origin| origin.name.as_str()).unwrap_or_default(),
         redirect.name
     ));
     Some(Cause {
