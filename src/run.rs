@@ -19,7 +19,7 @@ use crate::probe::kafka;
 use crate::report::{Report, build as assemble};
 use crate::rule::{Facts, Seen, Verdict};
 use crate::stack::error::StackError;
-use crate::stack::{Stack, connect, project, read};
+use crate::stack::{PublishedAt, Stack, connect, project, read};
 use crate::vantage::Ways;
 use crate::{authorities, catalog, evidence, explain, judge, record, text, vantage};
 
@@ -127,10 +127,17 @@ fn planned(stack: &Stack, shared: &Shared, services: &[String], expected: &[Stri
             .collect::<Result<Vec<_>, _>>()
             .map(|found| found.concat())
     };
-    let narrow = Narrow { services: vantages(services)?, from: vantages(&shared.from)?, to: shared.to.clone() };
+    let from = vantages(&shared.from)?.into_iter().map(|vantage| vantage.looked_from(&stack.engine)).collect();
+    let narrow = Narrow { services: vantages(services)?, from, to: shared.to.clone() };
     let narrowed = !(narrow.services.is_empty() && narrow.from.is_empty() && narrow.to.is_empty());
     let named = narrow.services.iter().chain(&narrow.from).map(Vantage::identity).collect();
-    Ok(Plan { checks: build(stack, connections, &narrow), about: narrowed.then_some(named) })
+    let checks = build(stack, connections, &narrow);
+    if checks.is_empty() && narrow.from.contains(&Vantage::Engine) && stack.engine.published_at == PublishedAt::Here {
+        eprintln!(
+            "crosscheck: the ports that this engine publishes are looked at from the host: use --from host, or --expect 'engine -> TARGET'"
+        );
+    }
+    Ok(Plan { checks, about: narrowed.then_some(named) })
 }
 
 /// Observes, judges and reports.
@@ -271,4 +278,32 @@ async fn clean() -> anyhow::Result<u8> {
     let cleaned = vantage::clean(&connection.docker).await?;
     println!("{cleaned}");
     Ok(exit::OK)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::derive::testing::{container, port, stack};
+
+    #[test]
+    fn a_local_engine_is_the_host_by_another_name() {
+        let mut redis = container("redis", "redis:7");
+        redis.ports = vec![port(6379, 26379, "127.0.0.1")];
+        let mut stack = stack([redis]);
+        let from = |stack: &Stack, name: &str| {
+            let cli = Cli::parse_from(["crosscheck", "check", "--from", name]);
+            let plan = planned(stack, &cli.shared, &[], &[]).unwrap();
+            (plan.checks.into_iter().map(|check| check.id).collect::<Vec<_>>(), plan.about.unwrap())
+        };
+        let published = vec!["host -> redis:6379 (published)".to_owned()];
+        assert_eq!(from(&stack, "host"), (published.clone(), ["host".to_owned()].into()));
+        assert_eq!(from(&stack, "engine"), (published, ["host".to_owned()].into()));
+        // Docker Desktop publishes here and runs elsewhere; a remote engine has both there.
+        stack.engine.apart = true;
+        assert_eq!(from(&stack, "engine").0, Vec::<String>::new());
+        stack.engine.published_at = PublishedAt::Host("far".into());
+        assert_eq!(from(&stack, "engine").0, ["engine -> redis:6379 (published)"]);
+    }
 }

@@ -72,6 +72,16 @@ impl Vantage {
         if matches!(engine.published_at, PublishedAt::Here) { Self::Host } else { Self::Engine }
     }
 
+    /// The vantage by its own name: the engine is the host where its network is no other.
+    #[must_use]
+    pub fn looked_from(self, engine: &Engine) -> Self {
+        if self == Self::Engine && !engine.apart && engine.published_at == PublishedAt::Here {
+            Self::Host
+        } else {
+            self
+        }
+    }
+
     /// Whether the ports that the engine publishes are on this vantage's own loopback.
     #[must_use]
     pub fn has_published(&self, engine: &Engine) -> bool {
