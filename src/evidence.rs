@@ -4,6 +4,7 @@
 
 pub mod declared;
 mod logs;
+mod named_files;
 mod volumes;
 
 use std::collections::BTreeSet;

@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use super::named_files;
 use crate::observation::Fact;
 use crate::rule::{Declared, DeclaredService};
 use crate::stack::{Container, Source, Stack};
@@ -25,7 +26,11 @@ const MOST: u64 = 8 << 20;
 
 /// Compares the files with the containers. `None` where no file was changed since a container was made, or none is here.
 pub async fn read(stack: &Stack) -> Option<Fact<Declared>> {
-    let source = stack.source.as_ref()?;
+    let Some(source) = &stack.source else {
+        // Where no labels name files, nothing of Compose is there to compare.
+        let differ = "its containers were made from different files, so that none of them declares the whole stack";
+        return (!stack.files.is_empty()).then(|| Fact::NotLooked(differ.into()));
+    };
     let (older, changed) = older(stack, source)?;
     let asked = timeout(PATIENCE, ask(stack, source)).await;
     let asked =
@@ -53,6 +58,9 @@ fn older(stack: &Stack, source: &Source) -> Option<(BTreeSet<String>, Vec<String
     {
         files.push((at, default));
     }
+    // What the files name counts where it is here; a file of variables need not be.
+    let named = named_files::of(source).into_iter();
+    files.extend(named.filter_map(|file| Some((modified(&file)?, file))));
     let made = |container: &Container| container.created.parse::<Timestamp>().ok().map(SystemTime::from);
     let is_older = |container: &Container, at: SystemTime| made(container).is_some_and(|made| made < at);
     let any_older = |at: SystemTime| stack.containers.iter().any(|container| is_older(container, at));
@@ -197,6 +205,35 @@ mod tests {
         assert_eq!(changed(&[("a.yaml", "2025"), ("b.yaml", "2026")], &["a.yaml"]), None, "not one of the stack's");
         assert_eq!(changed(&[("a.yaml", "2026")], &["a.yaml", "gone.yaml"]), None, "not all of them are here");
         assert_eq!(changed(&[], &[]), None);
+    }
+
+    #[test]
+    fn files_that_the_files_name_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, year: &str, content: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            let at: Timestamp = format!("{year}-06-01T00:00:00Z").parse().unwrap();
+            std::fs::File::options().write(true).open(&path).unwrap().set_modified(at.into()).unwrap();
+            path.to_string_lossy().into_owned()
+        };
+        let files = vec![write("compose.yaml", "2025", "services: { app: { env_file: [app.env, gone.env] } }")];
+        let directory = folder.path().to_string_lossy().into_owned();
+        let source = Source { directory, files, env_files: Vec::new() };
+        let made = Container { created: "2026-01-01T00:00:00Z".into(), ..container("app", "app:1") };
+        let stack = stack([made]);
+        write("app.env", "2025", "A=1");
+        assert_eq!(older(&stack, &source), None);
+        write("app.env", "2026", "A=2");
+        assert_eq!(older(&stack, &source).unwrap().1, ["app.env"]);
+    }
+
+    #[tokio::test]
+    async fn containers_of_different_files_are_not_compared() {
+        let mut stack = stack([container("app", "app:1")]);
+        assert_eq!(read(&stack).await, None);
+        stack.files = vec!["/a/compose.yaml".into(), "/a/more.yaml".into()];
+        assert!(matches!(read(&stack).await, Some(Fact::NotLooked(reason)) if reason.contains("different files")));
     }
 
     #[test]
