@@ -1,5 +1,6 @@
 //! Hands results to the format that was asked for: text as it becomes known, the others at the end.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::Duration;
 
@@ -21,8 +22,10 @@ pub struct Output {
     style: Style,
     full: bool,
     bar: Option<ProgressBar>,
-    /// The verdicts that were printed, a list for each vantage, in the plan's order.
-    printed: Vec<Vec<Option<Verdict>>>,
+    /// How many vantages were printed, in the plan's order.
+    vantages: usize,
+    /// The verdicts that were printed, by vantage and check.
+    printed: BTreeMap<(String, String), Option<Verdict>>,
 }
 
 impl Output {
@@ -30,7 +33,7 @@ impl Output {
     #[must_use]
     pub fn new(shared: &Shared) -> Self {
         let style = Style { verbose: shared.verbose, quiet: shared.quiet, ..terminal::style(shared.color) };
-        Self { format: shared.format, style, full: false, bar: None, printed: Vec::new() }
+        Self { format: shared.format, style, full: false, bar: None, vantages: 0, printed: BTreeMap::new() }
     }
 
     /// A plan, which is all there is to show.
@@ -89,16 +92,17 @@ impl Output {
         };
         let vantages: Vec<(Vantage, Vec<CheckResult>)> = {
             let groups = facts.checks.chunk_by(|a, b| a.check.from == b.check.from);
-            if groups.clone().skip(self.printed.len()).take_while(complete).next().is_none() {
+            if groups.clone().skip(self.vantages).take_while(complete).next().is_none() {
                 return Ok(());
             }
             judge::verdicts(facts);
             let groups = facts.checks.chunk_by(|a, b| a.check.from == b.check.from);
-            let ready = groups.skip(self.printed.len()).take_while(complete);
+            let ready = groups.skip(self.vantages).take_while(complete);
             ready.map(|group| (group[0].check.from.clone(), group.iter().map(result).collect())).collect()
         };
         for (from, results) in vantages {
-            self.printed.push(results.iter().map(|result| result.verdict).collect());
+            self.vantages += 1;
+            self.printed.extend(results.iter().map(|result| (key(result), result.verdict)));
             self.print(&text::group(&from.to_string(), &results.iter().collect::<Vec<_>>(), self.style))?;
         }
         Ok(())
@@ -120,13 +124,8 @@ impl Output {
                 terminal::print(&format!("{}\n", text::check_in_full(check, self.style)))?;
             }
         } else {
-            for (index, group) in report.checks.chunk_by(|a, b| a.from == b.from).enumerate() {
-                // What others saw, or what changed meanwhile, may have turned a verdict that was shown.
-                let verdicts: Vec<_> = group.iter().map(|check| check.verdict).collect();
-                if self.printed.get(index) == Some(&verdicts) {
-                    continue;
-                }
-                terminal::print(&text::group(&group[0].from, &group.iter().collect::<Vec<_>>(), self.style))?;
+            for (title, checks) in left(report, &self.printed) {
+                terminal::print(&text::group(&title, &checks, self.style))?;
             }
         }
         terminal::print(&text::findings(report, self.style))?;
@@ -146,5 +145,57 @@ impl Output {
             Format::Json | Format::Text => json::render(report).context("the report cannot be written as JSON")?,
         };
         terminal::print(&rendered)
+    }
+}
+
+/// By what a check is known in one run: replicas share an id.
+fn key(check: &CheckResult) -> (String, String) {
+    (check.from.clone(), format!("{} {}", check.id, check.target))
+}
+
+/// What is left to print of each vantage, with its title: the checks that were not shown yet. What others saw, or what changed
+/// meanwhile, may have turned a verdict that was; these are shown again, and that is said.
+fn left<'a>(
+    report: &'a Report,
+    printed: &BTreeMap<(String, String), Option<Verdict>>,
+) -> Vec<(String, Vec<&'a CheckResult>)> {
+    let mut groups = Vec::new();
+    for group in report.checks.chunk_by(|a, b| a.from == b.from) {
+        let (shown, new): (Vec<_>, Vec<_>) = group.iter().partition(|check| printed.contains_key(&key(check)));
+        let turned: Vec<_> =
+            shown.into_iter().filter(|check| printed.get(&key(check)) != Some(&check.verdict)).collect();
+        let from = &group[0].from;
+        groups.push((format!("{from} (changed since it was shown)"), turned));
+        groups.push((from.clone(), new));
+    }
+    groups.retain(|(_, checks)| !checks.is_empty());
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    #[test]
+    fn what_was_shown_is_shown_again_only_where_its_verdict_turned() {
+        let report = samples::named("bad-day");
+        let titles = |printed: &BTreeMap<_, _>| {
+            let left = left(&report, printed);
+            left.into_iter().map(|(title, checks)| (title, checks.len())).collect::<Vec<_>>()
+        };
+        let all: Vec<_> =
+            report.by_vantage().into_iter().map(|(from, checks)| (from.to_owned(), checks.len())).collect();
+        assert_eq!(titles(&BTreeMap::new()), all);
+        let mut printed: BTreeMap<_, _> = report.checks.iter().map(|check| (key(check), check.verdict)).collect();
+        assert_eq!(printed.len(), report.checks.len());
+        assert_eq!(titles(&printed), []);
+        // One of a vantage that has several has turned, or was not shown yet.
+        let (from, _) = all.iter().rev().find(|(_, checks)| *checks > 1).unwrap();
+        let check = report.checks.iter().find(|check| check.from == *from).unwrap();
+        printed.insert(key(check), None);
+        assert_eq!(titles(&printed), [(format!("{from} (changed since it was shown)"), 1)]);
+        printed.remove(&key(check));
+        assert_eq!(titles(&printed), [(from.clone(), 1)]);
     }
 }

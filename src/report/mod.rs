@@ -5,7 +5,7 @@ pub mod explain;
 pub mod json;
 pub mod junit;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
 pub mod text;
