@@ -11,7 +11,7 @@ use super::credentials;
 use super::hosts::{self, Place};
 use super::kafka_names;
 use super::loopback::Asked;
-use super::served::{known_port, served, technology};
+use super::served::{beside, known_port, served, technology};
 use super::variable::{Environment, Variable};
 use super::{Connection, kafka_client, security, vantage};
 use crate::catalog::{Known, Port, Role, Speaks, Technology, catalog};
@@ -123,16 +123,17 @@ fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Conne
     };
     let meaning = Meaning::of(asked, address, server)?;
     let port = meaning.port;
+    let server = match &place {
+        Place::Loopback => beside(asked.stack, asked.container, port).first().copied(),
+        _ => server,
+    };
     let counts = match &place {
         // A service that names itself says who it is, not where it connects to.
         Place::Containers(all) => {
             !all.iter().any(|other| other.service == asked.container.service)
                 && (!bare || is_port_of(all, asked, address, port))
         }
-        Place::Loopback => {
-            asked.known.is_none_or(|known| known.role != Role::Peer)
-                && asked.loopback_counts(address, port, meaning.http)
-        }
+        Place::Loopback => asked.loopback_counts(address, port, meaning.http),
         Place::Gateway => !(meaning.http && asked.variable.is_followed(asked.known.is_some_and(|known| known.exact))),
         Place::Network => true,
         Place::Nobody => is_probably_misspelt(asked, address, &meaning),
@@ -142,8 +143,8 @@ fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Conne
         return None;
     }
     // On the host's network, localhost is the host.
-    let on_host =
-        matches!(place, Place::Gateway) || (matches!(place, Place::Loopback) && asked.container.on_host_network());
+    let at_host = asked.stack.namespace_owner(asked.container).on_host_network();
+    let on_host = matches!(place, Place::Gateway) || (matches!(place, Place::Loopback) && at_host);
     let published = on_host.then(|| hosts::publisher(asked.stack, port)).flatten();
     let protocol =
         meaning.protocol(server.or(published.map(|(container, _)| container)), published.map(|(_, port)| port));
@@ -313,7 +314,7 @@ impl<'a> Meaning<'a> {
 }
 
 /// Whether `name:number` is an address of these containers, and not the tag of an image or a user with his group.
-fn is_port_of(containers: &[&Container], asked: &Asked, address: &Address, port: u16) -> bool {
+pub(super) fn is_port_of(containers: &[&Container], asked: &Asked, address: &Address, port: u16) -> bool {
     let usual = (port >= 1024 || matches!(port, 80 | 443)) && asked.variable.says_address();
     address.form == Form::Host
         || usual

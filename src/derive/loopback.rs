@@ -4,9 +4,10 @@
 //! themselves, and defaults of features that nobody uses look the same.
 
 use super::address::{Address, Form};
-use super::served::{serves, technology};
+use super::environment::is_port_of;
+use super::served::{beside, serves, technology};
 use super::variable::{Environment, Variable};
-use crate::catalog::Known;
+use crate::catalog::{Known, Role};
 use crate::stack::{Container, Stack};
 
 /// Words of services that are web front ends: their settings are for browsers.
@@ -35,24 +36,35 @@ pub(super) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Whether `localhost:port` is meant to be the server of somebody else.
+    /// Whether `localhost:port`, or a name that `extra_hosts` gives the loopback, is meant to be the server of somebody else.
     pub(super) fn loopback_counts(&self, address: &Address, port: u16, http: bool) -> bool {
-        if self.known.is_none() && matches!(address.form, Form::HostPort | Form::Host) {
+        if self.known.is_some_and(|known| known.role == Role::Peer) {
             return false;
         }
-        if self.own(port) {
+        let bare = matches!(address.form, Form::HostPort | Form::Host);
+        // `extra_hosts` says that a service is here.
+        let named = self.stack.named(&address.host);
+        if !named.is_empty() {
+            return !named.iter().any(|other| other.service == self.container.service)
+                && (!bare || is_port_of(&named, self, address, port));
+        }
+        let beside = !beside(self.stack, self.container, port).is_empty();
+        if bare && self.known.is_none() && !(beside && self.variable.says_address()) {
+            return false;
+        }
+        if !beside && self.own(port) {
             return false;
         }
         if http {
-            return self.others(port)
+            return (beside || self.others(port))
                 && !self.own_by_settings(port)
                 && (self.is_load_generator() || !self.is_for_people());
         }
         // A URL or `host:port` was written on purpose; a bare `localhost` is the default of many a settings file, used or not.
-        address.form != Form::Host || self.others(port)
+        address.form != Form::Host || beside || self.others(port)
     }
 
-    /// Whether this container, or one in the same network namespace, is known to serve the port.
+    /// Whether this container serves the port, or one in the same network namespace may do so for it.
     fn own(&self, port: u16) -> bool {
         let here =
             |other: &&Container| other.id == self.container.id || self.stack.share_namespace(other, self.container);
@@ -96,3 +108,7 @@ impl Asked<'_> {
             || technology(self.container).is_some_and(|known| FILE_SERVERS.contains(&known.id.as_str()))
     }
 }
+
+#[cfg(test)]
+#[path = "loopback_tests.rs"]
+mod tests;

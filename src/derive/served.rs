@@ -2,7 +2,7 @@
 
 use crate::catalog::{Port, Technology, catalog};
 use crate::plan::{Security, Tls};
-use crate::stack::Container;
+use crate::stack::{Container, Stack};
 use crate::target::Protocol;
 
 /// Where Kafka's images take the listeners' names and ports from, and what each speaks.
@@ -109,4 +109,23 @@ pub fn serves(container: &Container, port: u16) -> bool {
     container.exposed.contains(&port)
         || container.ports.iter().chain(&container.wanted_ports).any(|published| published.container_port == port)
         || known_port(container, port).is_some()
+}
+
+/// The containers that serve a port in the network namespace of `container` beside it; none where it serves the port itself.
+///
+/// A port that the owner of a namespace publishes may be that of anybody who joined it: only what is known by the image, or
+/// exposed and not published, says whose it is.
+#[must_use]
+pub fn beside<'a>(stack: &'a Stack, container: &Container, port: u16) -> Vec<&'a Container> {
+    let publishes = |of: &Container| of.ports.iter().chain(&of.wanted_ports).any(|bound| bound.container_port == port);
+    let surely = |of: &Container| known_port(of, port).is_some() || (of.exposed.contains(&port) && !publishes(of));
+    if surely(container) {
+        return Vec::new();
+    }
+    let near = |other: &&Container| other.service != container.service && stack.share_namespace(other, container);
+    let near: Vec<_> = stack.containers.iter().filter(near).filter(|other| surely(other)).collect();
+    // A job that has done its work serves nothing; a server that was stopped looks the same.
+    let (done, others): (Vec<_>, Vec<_>) = near.into_iter().partition(|other| other.is_finished());
+    let stopped = done.into_iter().filter(|other| known_port(other, port).is_some());
+    if others.is_empty() { stopped.collect() } else { others }
 }

@@ -6,12 +6,12 @@ use crate::observation::{Certificate, FailureKind as Kind};
 
 /// It does not hold now.
 pub const CERTIFICATE_EXPIRED: Rule = Rule::new("certificate-expired", |facts, failed| {
-    seen(facts, failed, &[Kind::CertificateExpired], "shows a certificate that does not hold now", |_, failed| {
+    seen(facts, failed, &[Kind::CertificateExpired], "shows a certificate that does not hold now", |facts, failed| {
         let issuer = shown(failed).and_then(|certificate| certificate.issuer.as_deref());
         let by = issuer.map(|issuer| format!(", which {issuer} has signed")).unwrap_or_default();
         format!(
             "have a certificate issued anew for {}{by}; if it was just made, compare the clocks of both sides",
-            server(failed)
+            server(facts, failed)
         )
     })
 });
@@ -28,18 +28,18 @@ fn not_trusted(facts: &Facts, failed: &Failed) -> Option<Cause> {
     Some(Cause { subject: format!("{from} -> {}", cause.subject), service, ..cause })
 }
 
-fn help(_: &Facts, failed: &Failed) -> String {
+fn help(facts: &Facts, failed: &Failed) -> String {
     let from = failed.seen.check.from.identity();
     let file = failed.seen.check.setting("authorities").map(|file| format!(" ({file})")).unwrap_or_default();
     let signed = shown(failed).filter(|certificate| certificate.self_signed);
     let missing = match (signed, shown(failed).and_then(|certificate| certificate.issuer.as_deref())) {
-        (Some(_), _) => format!("the certificate of {}, which signed itself,", server(failed)),
+        (Some(_), _) => format!("the certificate of {}, which signed itself,", server(facts, failed)),
         (None, Some(issuer)) => format!("the certificate of {issuer}"),
         (None, None) => "the authority that signed it".into(),
     };
     format!(
         "put {missing} into the file of authorities of {from}{file}, or have one of those in it sign the certificate of {}",
-        server(failed)
+        server(facts, failed)
     )
 }
 

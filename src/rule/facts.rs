@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::derive::hosts::publisher;
+use crate::derive::served::beside;
 use crate::observation::{Fact, Failure, FailureKind, Interface, Listener, Observation, PhaseName, Redirect, Survey};
 use crate::plan::{Check, Origin, OriginKind};
 use crate::stack::{Container, Stack};
@@ -207,7 +208,7 @@ impl Failed<'_> {
         if self.is_loopback() {
             return match self.redirected_port(facts) {
                 Some((container, _)) => Some(container),
-                None => self.client(facts),
+                None => self.neighbour(facts).or_else(|| self.client(facts)),
             };
         }
         self.addresses()
@@ -217,6 +218,13 @@ impl Failed<'_> {
             .or_else(|| {
                 if self.seen.check.from.is_machine() { None } else { facts.stack.named(self.host()).first().copied() }
             })
+    }
+
+    /// The one service that a client's own loopback means where others share its network namespace.
+    fn neighbour<'a>(&self, facts: &'a Facts) -> Option<&'a Container> {
+        let near = beside(&facts.stack, self.client(facts)?, self.port());
+        let first = *near.first()?;
+        near.iter().all(|other| other.service == first.service).then_some(first)
     }
 
     /// Where a redirect to a machine's own loopback leads: the container that publishes the port there, or would if it

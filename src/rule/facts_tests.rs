@@ -117,3 +117,41 @@ fn it_means_nobody_where_nobody_publishes_the_port_there() {
     elsewhere.stack.engine.published_at = PublishedAt::Host("far".into());
     assert!(redirected(&elsewhere).server(&elsewhere).is_none());
 }
+
+/// What is told of `app`, which looks for Redis at its own localhost, where one that joined its network should be.
+fn beside(status: Status, joined: bool) -> (&'static str, crate::rule::Cause) {
+    let mut cache = container("cache", "redis:7");
+    cache.state.status = status;
+    if joined {
+        cache.network_mode = "container:app-id".into();
+    }
+    let app = container("app", "app:1");
+    let from = crate::derive::vantage(&app);
+    let (target, origins) = (Target::new(Protocol::Redis, "localhost", 6379), Vec::new());
+    let seen = Seen::of(Check {
+        id: "app -> localhost:6379".into(),
+        from,
+        target,
+        origins,
+        published: None,
+        ..facts(true, Vantage::Host).checks.remove(0).check
+    });
+    let facts = Facts { stack: stack([app, cache]), ..Facts::default() };
+    let failure = Failure { phase: PhaseName::Connect, kind: FailureKind::Refused, detail: "refused".into() };
+    let failed = Failed { seen: &seen, redirect: None, failure: &failure };
+    crate::rule::RULES.iter().find_map(|rule| Some((rule.id, (rule.explain)(&facts, &failed)?))).unwrap()
+}
+
+#[test]
+fn localhost_means_the_neighbour_that_serves_the_port_in_the_same_network() {
+    let (rule, cause) = beside(Status::Exited, true);
+    assert_eq!((rule, cause.subject.as_str()), ("peer-not-running", "cache"));
+    let (rule, cause) = beside(Status::Running, true);
+    assert_eq!(
+        (rule, cause.subject.as_str(), cause.service.as_deref()),
+        ("connection-refused", "cache:6379", Some("cache"))
+    );
+    assert_eq!(cause.message, "cache's port 6379, which is localhost:6379 there, refuses connections");
+    let (rule, cause) = beside(Status::Running, false);
+    assert_eq!((rule, cause.service.as_deref()), ("connection-refused", Some("app")));
+}

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::{Cause, Facts, Failed, Rule, kafka_listeners};
 use crate::observation::{FailureKind as Kind, HttpPeer, KafkaPeer, Peer};
+use crate::stack::Container;
 use crate::target::Protocol;
 use crate::text;
 
@@ -38,10 +39,10 @@ pub const CLOSED_WITHOUT_ANSWER: Rule = Rule::new("closed-without-answer", |fact
 
 /// Broken off.
 pub const CONNECTION_RESET: Rule = Rule::new("connection-reset", |facts, failed| {
-    seen(facts, failed, &[Kind::Reset], "breaks connections off", |_, failed| {
+    seen(facts, failed, &[Kind::Reset], "breaks connections off", |facts, failed| {
         format!(
             "the server, or a proxy before it, ends the connection: its log around this time says why ({})",
-            server(failed)
+            server(facts, failed)
         )
     })
 });
@@ -84,23 +85,23 @@ pub const WRONG_PROTOCOL: Rule = Rule::new("wrong-protocol", |facts, failed| {
 
 /// No agreement.
 pub const TLS_FAILED: Rule = Rule::new("tls-failed", |facts, failed| {
-    seen(facts, failed, &[Kind::TlsFailed], "does not agree on TLS", |_, failed| {
+    seen(facts, failed, &[Kind::TlsFailed], "does not agree on TLS", |facts, failed| {
         if failed.failure.detail.contains("without TLS") {
-            return format!("{} answers in plain text: use http:// or its TLS port", server(failed));
+            return format!("{} answers in plain text: use http:// or its TLS port", server(facts, failed));
         }
-        format!("compare the TLS settings of {} with those of the client", server(failed))
+        format!("compare the TLS settings of {} with those of the client", server(facts, failed))
     })
 });
 
 /// Plain text to a TLS port.
 pub const TLS_EXPECTED: Rule = Rule::new("tls-expected", |facts, failed| {
-    seen(facts, failed, &[Kind::TlsExpected], "wants TLS, and the client's address says plain text", |_, failed| {
+    seen(facts, failed, &[Kind::TlsExpected], "wants TLS, and the client's address says plain text", |facts, failed| {
         match failed.seen.check.target.protocol {
             // TLS is a matter of the account there, not of the port.
             Protocol::Mysql | Protocol::Postgres => format!(
                 "have the client speak TLS (sslmode or sslMode in {}), or let {} take the account without",
                 failed.origin(),
-                server(failed)
+                server(facts, failed)
             ),
             _ => format!("use the TLS form of the address in {}, or the server's port without TLS", failed.origin()),
         }
@@ -117,8 +118,8 @@ pub const CERTIFICATE_NAME_MISMATCH: Rule = Rule::new("certificate-name-mismatch
 /// An HTTP answer that means failure.
 pub const HTTP_STATUS_UNEXPECTED: Rule = Rule::new("http-status-unexpected", |facts, failed| {
     let mut cause =
-        seen(facts, failed, &[Kind::HttpStatus], "answers with a status that means failure", |_, failed| {
-            format!("the log of {} says why it answers so", server(failed))
+        seen(facts, failed, &[Kind::HttpStatus], "answers with a status that means failure", |facts, failed| {
+            format!("the log of {} says why it answers so", server(facts, failed))
         })?;
     if let Some(Peer::Http(HttpPeer { body: Some(body), .. })) =
         failed.observation().and_then(|seen| seen.peer.as_ref())
@@ -149,8 +150,8 @@ pub const FORBIDDEN_CONNECTION_OPEN: Rule = Rule::new("forbidden-connection-open
 /// Everything else that a client cannot work with.
 pub const EXPECTATION_UNMET: Rule = Rule::new("expectation-unmet", |facts, failed| {
     let kind = failed.failure.kind;
-    seen(facts, failed, &[kind], "answers, but not as its client needs it", |_, failed| {
-        format!("{} said: {}", server(failed), failed.failure.detail)
+    seen(facts, failed, &[kind], "answers, but not as its client needs it", |facts, failed| {
+        format!("{} said: {}", server(facts, failed), failed.failure.detail)
     })
 });
 
@@ -166,8 +167,11 @@ pub(super) fn seen(
         return None;
     }
     let server = failed.server(facts);
+    let itself = |container: &Container| {
+        failed.is_loopback() && failed.client(facts).is_none_or(|client| client.id == container.id)
+    };
     let subject = match server {
-        Some(container) if !failed.is_loopback() || failed.seen.check.published.is_some() => {
+        Some(container) if !itself(container) || failed.seen.check.published.is_some() => {
             format!("{}:{}", container.label(), failed.server_port(facts))
         }
         _ => format!("{} -> {}", failed.seen.check.from.identity(), failed.address()),
@@ -178,7 +182,7 @@ pub(super) fn seen(
         format!(" ({})", failed.failure.detail)
     };
     Some(Cause {
-        message: format!("{} {what}{said}", place(failed)),
+        message: format!("{} {what}{said}", place(facts, failed)),
         service: server.or(failed.client(facts)).map(|container| container.service.clone()),
         subject,
         evidence: vec![failed.evidence()],
@@ -187,20 +191,29 @@ pub(super) fn seen(
 }
 
 /// How the failed address is named in a message.
-fn place(failed: &Failed) -> String {
-    match (&failed.redirect, &failed.seen.check.published) {
-        (None, Some(published)) => {
+fn place(facts: &Facts, failed: &Failed) -> String {
+    match (&failed.redirect, &failed.seen.check.published, neighbour(facts, failed)) {
+        (None, Some(published), _) => {
             format!("{}'s port {}, published as {},", published.service, published.container_port, failed.address())
+        }
+        (_, _, Some(server)) => {
+            format!("{}'s port {}, which is {} there,", server.label(), failed.port(), failed.address())
         }
         _ => failed.address(),
     }
 }
 
+/// The server in the client's own network namespace that a loopback address means.
+fn neighbour<'a>(facts: &'a Facts, failed: &Failed) -> Option<&'a Container> {
+    let (client, server) = (failed.client(facts)?, failed.server(facts)?);
+    (failed.is_loopback() && client.id != server.id).then_some(server)
+}
+
 /// How the server is named in what is to be done.
-pub(super) fn server(failed: &Failed) -> String {
+pub(super) fn server(facts: &Facts, failed: &Failed) -> String {
     match (&failed.redirect, &failed.seen.check.published) {
         (None, Some(published)) => published.service.clone(),
-        _ => failed.host().to_owned(),
+        _ => neighbour(facts, failed).map_or_else(|| failed.host().to_owned(), |server| server.service.clone()),
     }
 }
 
@@ -273,17 +286,20 @@ fn closed_help(facts: &Facts, failed: &Failed) -> String {
         return match listening_ports(facts, failed) {
             Some(ports) if !ports.contains(&port.to_string()) => format!(
                 "the engine accepts connections for a published port even when nothing is behind it: nothing in {} listens on {port}{}",
-                server(failed),
+                server(facts, failed),
                 if ports.is_empty() { String::new() } else { format!(" (it listens on {})", text::list(&ports)) },
             ),
             _ => format!(
                 "the engine accepts connections for a published port by itself: look whether {} serves port {port}",
-                server(failed)
+                server(facts, failed)
             ),
         };
     }
     let slow = if failed.is(&[Kind::Silent]) { "; --timeout gives it more time" } else { "" };
-    format!("look whether {} is still starting, hangs, or expects another protocol on that port{slow}", server(failed))
+    format!(
+        "look whether {} is still starting, hangs, or expects another protocol on that port{slow}",
+        server(facts, failed)
+    )
 }
 
 /// Names that are known, and why they have no address here.

@@ -26,6 +26,10 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
         return None;
     }
     let client = failed.client(facts)?;
+    // Whoever shares the client's network and has that port is meant, and something is wrong with it.
+    if failed.server(facts).is_some_and(|server| server.id != client.id) {
+        return None;
+    }
     let port = failed.port();
     let meant = meant(facts, client, port);
     let from_settings = failed.seen.check.origins.iter().any(|origin| origin.kind == OriginKind::Environment);
@@ -33,6 +37,12 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
         return None;
     }
     let (service, address) = (&client.service, failed.address());
+    let near = |other: &&Container| other.service != *service && facts.stack.share_namespace(other, client);
+    let near: Vec<_> = facts.stack.containers.iter().filter(near).map(Container::label).collect();
+    let itself = match near.as_slice() {
+        [] => format!("{service} itself"),
+        _ => format!("{service} itself and whoever shares its network ({})", text::list(&near)),
+    };
     let (help, whom) = match meant.as_slice() {
         [] => {
             (format!("in {service}, set {} to the name of the service that is meant", failed.origin()), String::new())
@@ -53,7 +63,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     Some(Cause {
         subject: format!("{service} -> {address}"),
         service: Some(service.clone()),
-        message: format!("{service} looks for {address}, and inside a container that is {service} itself{whom}"),
+        message: format!("{service} looks for {address}, and inside a container that is {itself}{whom}"),
         evidence: vec![failed.evidence()],
         help,
     })
