@@ -39,10 +39,12 @@ pub fn place<'a>(stack: &'a Stack, asker: Option<&Container>, host: &str) -> Pla
     if let Ok(address) = host.parse::<IpAddr>() {
         return at(stack, address.to_canonical());
     }
-    if let Some(mapped) = asker.and_then(|container| container.extra_host(host)) {
+    // Whoever joins a network has the hosts file of its owner.
+    if let Some(mapped) = asker.and_then(|container| stack.namespace_owner(container).extra_host(host)) {
         let gateway = mapped == "host-gateway" || mapped == DEFAULT_GATEWAY;
         return match mapped.parse::<IpAddr>() {
             _ if gateway => Place::Gateway,
+            Ok(address) if address.to_canonical().is_loopback() => Place::Loopback,
             Ok(address) => at(stack, address.to_canonical()),
             Err(_) => Place::Outside,
         };

@@ -72,3 +72,28 @@ fn a_published_port_may_be_anybodys_who_joined() {
         .is_empty()
     );
 }
+
+#[test]
+fn a_name_that_is_mapped_to_the_loopback_is_looked_for_there() {
+    for (name, value, expected) in [
+        ("REDIS_URL", "redis://cache:16379", "redis://cache:16379 cache:6379"),
+        ("API_BASE_URL", "http://cache:16379", "http://cache:16379 cache:6379"),
+        ("REDIS_URL", "redis://store.local:16379", "redis://store.local:16379 cache:6379"),
+        ("REDIS_URL", "redis://cache:7000", "redis://cache:7000"),
+        // Its own name, which is the usual reason for such a line.
+        ("SELF_URL", "http://app:8080", ""),
+        ("SELF_URL", "http://app.local:8080", ""),
+    ] {
+        let (mut app, mut cache) = (container("app", "orders:1"), container("cache", "redis:7"));
+        app.network_mode = "host".into();
+        app.environment = vec![(name.into(), value.into())];
+        let mapped = ["cache:127.0.0.1", "store.local:127.0.0.1", "app:127.0.0.1", "app.local:127.0.0.1"];
+        app.extra_hosts = mapped.map(Into::into).to_vec();
+        cache.ports = vec![port(6379, 16379, "127.0.0.1")];
+        let found = derive(&stack([app, cache])).into_iter().map(|found| {
+            let behind = found.published.map(|behind| format!(" {}:{}", behind.service, behind.container_port));
+            format!("{}{}", found.target, behind.unwrap_or_default())
+        });
+        assert_eq!(found.collect::<Vec<_>>().join(" "), expected, "{name}={value}");
+    }
+}

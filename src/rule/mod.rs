@@ -60,6 +60,8 @@ pub mod service_name_on_host_network;
 pub mod service_out_of_memory;
 pub mod service_restarting;
 pub mod stale_credentials_volume;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod too_many_connections;
 pub mod underscore_in_host_name;
 pub mod unknown_database;

@@ -1,22 +1,28 @@
 //! A service's name is used by, or for, a container that is on the host's network, where services have no names.
 
 use super::{Cause, Facts, Failed, Rule};
+use crate::observation::FailureKind as Kind;
 use crate::target::host_and_port;
 
 /// A name is not known because its user or its owner has `network_mode: host`.
 pub const RULE: Rule = Rule::new("service-name-on-host-network", explain);
 
 fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
-    if failed.redirect.is_some() || !failed.is_unnamed() {
+    let (client, host) = (failed.client(facts)?, failed.host());
+    let near = facts.stack.namespace_owner(client);
+    let on_host = near.on_host_network();
+    // `extra_hosts` may give the name of a service to the host's own loopback, where it has other ports or none.
+    let mapped = failed.is(&[Kind::Refused]) && failed.is_loopback() && on_host && near.extra_host(host).is_some();
+    if failed.redirect.is_some() || failed.seen.check.published.is_some() || !(failed.is_unnamed() || mapped) {
         return None;
     }
-    let (client, host) = (failed.client(facts)?, failed.host());
     let servers = facts.stack.named(host);
     let server = *servers.first()?;
-    let on_host = facts.stack.namespace_owner(client).on_host_network();
     let serves_there = servers.iter().all(|server| facts.stack.namespace_owner(server).on_host_network());
     let port = failed.port();
     let (message, help) = match (on_host, serves_there) {
+        // The server is there, and does not listen.
+        (true, true) if mapped => return None,
         (true, true) => (
             format!("{} and {host} are both on the host's network, where services have no names", client.service),
             format!("in {}, set {}", client.service, failed.correction("localhost", port)),
@@ -34,7 +40,13 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
                     client.service
                 ),
             };
-            (format!("{} has `network_mode: host`, where {host} is no name", client.service), help)
+            let why = match near.extra_host(host) {
+                Some(address) if mapped => {
+                    format!("its `extra_hosts` say that {host} is {address}: there it has no port {port}")
+                }
+                _ => format!("there {host} is no name"),
+            };
+            (format!("{} has `network_mode: host`, and {why}", client.service), help)
         }
         (false, true) => (
             format!(
@@ -59,3 +71,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
         help,
     })
 }
+
+#[cfg(test)]
+#[path = "service_name_on_host_network_tests.rs"]
+mod tests;

@@ -1,0 +1,46 @@
+//! Small failures for tests of rules.
+
+use std::net::IpAddr;
+
+use super::{Cause, Facts, Failed, RULES, Seen};
+use crate::observation::{Fact, Failure, FailureKind, Interface, Listener, Observation, PhaseName, Survey};
+use crate::plan::{Check, Expectation, Readiness, Security, Vantage};
+use crate::target::{Protocol, Target};
+
+/// A failed check of Redis, whose host has these addresses.
+pub(crate) fn failing(from: Vantage, host: &str, port: u16, addresses: &[&str], kind: FailureKind) -> Seen {
+    let failure = Failure { phase: PhaseName::Connect, kind, detail: "it failed".into() };
+    let mut seen = Seen::of(Check {
+        id: format!("{from} -> {host}:{port}"),
+        from,
+        target: Target::new(Protocol::Redis, host, port),
+        origins: Vec::new(),
+        expect: Expectation::Answers,
+        published: None,
+        readiness: Readiness::Ready,
+        settings: Vec::new(),
+        security: Security::default(),
+        credentials: None,
+    });
+    let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+    seen.observation = Some(Observation { addresses, failure: Some(failure.clone()), ..Observation::default() });
+    seen.failure = Some(failure);
+    seen
+}
+
+/// The rule that claims the failure of a check, and what it says.
+pub(crate) fn told(facts: &Facts, seen: &Seen) -> (&'static str, Cause) {
+    let failed = Failed { seen, redirect: None, failure: seen.failure.as_ref().unwrap() };
+    RULES.iter().find_map(|rule| Some((rule.id, (rule.explain)(facts, &failed)?))).unwrap()
+}
+
+/// A namespace with these sockets that listen, and one interface with these addresses.
+pub(crate) fn survey(listening: &[(&str, u16)], addresses: &[&str]) -> Survey {
+    let listener = |&(address, port): &(&str, u16)| Listener { address: address.parse().unwrap(), port };
+    let addresses: Vec<IpAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
+    let interface = Interface { name: "eth0".into(), mtu: None, index: None, link: None, addresses };
+    Survey {
+        listeners: Fact::Present(listening.iter().map(listener).collect()),
+        interfaces: Fact::Present(vec![interface]),
+    }
+}
