@@ -61,9 +61,13 @@ pub const NAME_NOT_RESOLVED: Rule = Rule::new("name-not-resolved", |facts, faile
 
 /// No route.
 pub const NETWORK_UNREACHABLE: Rule = Rule::new("network-unreachable", |facts, failed| {
-    seen(facts, failed, &[Kind::Unreachable], "cannot be reached: there is no route to it", |_, failed| {
-        format!("{} is on no network that {} has", failed.address(), failed.seen.check.from)
-    })
+    let cause =
+        seen(facts, failed, &[Kind::Unreachable], "cannot be reached: there is no route to it", |_, failed| {
+            format!("{} is on no network that {} has", failed.address(), failed.seen.check.from)
+        })?;
+    // It is the one who looks that has no way there.
+    let client = failed.client(facts).map(|client| client.service.clone());
+    Some(Cause { service: client.or(cause.service), ..cause })
 });
 
 /// Someone else.

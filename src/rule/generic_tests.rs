@@ -6,7 +6,7 @@ use super::*;
 use crate::derive::testing::{self, container, port, stack};
 use crate::observation::{Fact, Failure, Listener, PhaseName, Survey};
 use crate::plan::{Check, Published, Vantage};
-use crate::rule::Seen;
+use crate::rule::testing::failing;
 use crate::target::Protocol;
 
 /// Rule, subject and help for a client that is refused, and for a closed published port, while these ports are open.
@@ -49,4 +49,13 @@ fn where_nothing_of_it_listens_it_is_not_said_to_start() {
         assert_eq!((refused.0, closed.0), ("connection-refused", "closed-without-answer"));
         assert!(!refused.1.help.contains("still starting"), "{}", refused.1.help);
     }
+}
+
+#[test]
+fn who_has_no_way_to_an_address_is_to_be_changed() {
+    let (app, web) = (container("app", "app:1"), container("web", "web:1"));
+    let seen = failing(crate::derive::vantage(&app), "web", 80, &["fd00::3"], Kind::Unreachable);
+    let facts = Facts { stack: stack([app, web]), ..Facts::default() };
+    let (rule, cause) = crate::rule::testing::told(&facts, &seen);
+    assert_eq!((rule, cause.service.as_deref()), ("network-unreachable", Some("app")));
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::{Cause, Facts, Failed, Need, Rule, kafka_listeners};
-use crate::observation::FailureKind as Kind;
+use super::{Cause, Facts, Failed, Need, Rule, Verdict, kafka_listeners};
+use crate::observation::{Depth, FailureKind as Kind};
 use crate::stack::{Container, Stack};
 use crate::text;
 
@@ -43,7 +43,10 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     } else {
         failed.addresses().iter().filter(|&&address| owner.addresses().any(|own| own == address)).copied().collect()
     };
-    if tried.is_empty() || tried.iter().any(|address| bound.contains(address)) {
+    let (heard, tried): (Vec<_>, Vec<_>) = tried.into_iter().partition(|address| bound.contains(address));
+    // Where the server answers somebody at one of these addresses, the engine sends the port to another one.
+    let elsewhere = || heard.iter().all(|address| answers(facts, *address, port));
+    if tried.is_empty() || !(heard.is_empty() || (published && elsewhere())) {
         return None;
     }
     let label = container.label();
@@ -70,6 +73,14 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     })
 }
 
+/// Whether a check found a server at this very address and port that answers.
+fn answers(facts: &Facts, address: IpAddr, port: u16) -> bool {
+    facts.checks.iter().filter(|seen| seen.verdict == Verdict::Pass && seen.check.target.port == port).any(|seen| {
+        let observation = seen.observation.as_ref();
+        observation.is_some_and(|seen| seen.connected == Some(address) && seen.depth >= Depth::Answered)
+    })
+}
+
 fn leads_out(stack: &Stack, network: &str) -> bool {
     !stack.network(network).is_some_and(|network| network.internal)
 }
@@ -80,3 +91,7 @@ fn network_of(stack: &Stack, container: &Container, address: IpAddr) -> Option<S
     let key = stack.network(&at.network).and_then(|network| network.key.clone());
     Some(key.unwrap_or_else(|| at.network.clone()))
 }
+
+#[cfg(test)]
+#[path = "listens_on_one_network_only_tests.rs"]
+mod tests;
