@@ -1,9 +1,8 @@
 //! A container whose healthcheck fails, and those that wait for it.
 
-use std::collections::BTreeSet;
-
+use super::waiting::{self, is_unhealthy};
 use super::{Cause, Facts, Failed, Rule};
-use crate::stack::{Container, Status, hide};
+use crate::stack::{Container, hide};
 use crate::text;
 
 /// A service is unhealthy; it also explains why those that wait for it were never started.
@@ -13,7 +12,12 @@ pub const RULE: Rule = Rule::new("dependency-unhealthy", explain).inspecting(ins
 const SHOWN: usize = 300;
 
 fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
-    let mut cause = cause(facts, blocker(facts, failed.server(facts)?)?);
+    let server = failed.server(facts)?;
+    let culprit = waiting::culprit(facts, server);
+    if culprit.id == server.id || !is_unhealthy(culprit) {
+        return None;
+    }
+    let mut cause = cause(facts, culprit);
     cause.evidence.push(failed.evidence());
     Some(cause)
 }
@@ -22,49 +26,9 @@ fn inspect(facts: &Facts) -> Vec<Cause> {
     facts.stack.containers.iter().filter(|container| is_unhealthy(container)).map(|at| cause(facts, at)).collect()
 }
 
-fn is_unhealthy(container: &Container) -> bool {
-    container.is_running() && container.health.as_ref().is_some_and(|health| health.status == "unhealthy")
-}
-
-/// Whether nobody has started a container, and not because the engine could not.
-fn waits(container: &Container) -> bool {
-    container.state.status == Status::Created && container.state.error.is_empty()
-}
-
-/// The unhealthy container that a container waits for, perhaps by way of others that wait.
-fn blocker<'a>(facts: &'a Facts, container: &'a Container) -> Option<&'a Container> {
-    let (mut known, mut ahead) = (BTreeSet::new(), vec![container]);
-    while let Some(waiting) = ahead.pop() {
-        if !waits(waiting) || !known.insert(&waiting.id) {
-            continue;
-        }
-        for dependency in &waiting.depends_on {
-            for other in facts.stack.of_service(&dependency.service) {
-                if dependency.condition == "service_healthy" && is_unhealthy(other) {
-                    return Some(other);
-                }
-                ahead.push(other);
-            }
-        }
-    }
-    None
-}
-
 fn cause(facts: &Facts, container: &Container) -> Cause {
     let label = container.label();
-    let waiting: BTreeSet<String> = facts
-        .stack
-        .containers
-        .iter()
-        .filter(|other| blocker(facts, other).is_some_and(|blocker| blocker.id == container.id))
-        .map(Container::label)
-        .collect();
-    let waiting: Vec<_> = waiting.into_iter().collect();
-    let so = match waiting.as_slice() {
-        [] => String::new(),
-        [one] => format!(", so {one}, which waits for it, was never started"),
-        several => format!(", so {}, which wait for it, were never started", text::list(several)),
-    };
+    let so = waiting::so(facts, container);
     let secrets = facts.stack.secrets();
     let health = container.health.clone().unwrap_or_default();
     let said = text::line(&hide(&health.output, &secrets), SHOWN);

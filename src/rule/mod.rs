@@ -66,6 +66,7 @@ pub mod too_many_connections;
 pub mod underscore_in_host_name;
 pub mod unknown_database;
 pub mod unknown_host_name;
+pub mod waiting;
 
 pub use facts::{Cause, Declared, DeclaredService, Facts, Failed, Seen, Verdict};
 

@@ -1,6 +1,6 @@
 //! The server is there, but nobody has started it, or somebody has stopped it.
 
-use super::{Cause, Facts, Failed, Rule};
+use super::{Cause, Facts, Failed, Rule, waiting};
 use crate::stack::Status;
 use crate::text;
 
@@ -8,7 +8,7 @@ use crate::text;
 pub const RULE: Rule = Rule::new("peer-not-running", explain);
 
 fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
-    let container = failed.server(facts)?;
+    let container = waiting::culprit(facts, failed.server(facts)?);
     let state = &container.state;
     let (what, mend) = match state.status {
         Status::Running | Status::Restarting => return None,
@@ -32,7 +32,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     Some(Cause {
         subject: label.clone(),
         service: Some(container.service.clone()),
-        message: format!("{label} {what}"),
+        message: format!("{label} {what}{}", waiting::so(facts, container)),
         evidence,
         help: format!("{first}docker compose {mend} {}{dependency}", container.service),
     })

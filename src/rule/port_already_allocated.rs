@@ -1,6 +1,6 @@
 //! A container could not be started, because somebody has its host port.
 
-use super::{Cause, Facts, Failed, Rule, published_port_held_by_another};
+use super::{Cause, Facts, Failed, Rule, Seen, published_port_held_by_another, waiting};
 use crate::observation::FailureKind as Kind;
 use crate::stack::{Container, PublishedAt};
 use crate::text;
@@ -15,21 +15,13 @@ const IN_USE: &str = "address already in use";
 const OF_PORTS: [&str; 4] = ["listen tcp", "failed to bind host port", "Bind for", "exposing port TCP"];
 
 fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
-    let mut cause = cause(facts, failed.server(facts)?)?;
+    let mut cause = cause(facts, waiting::culprit(facts, failed.server(facts)?))?;
     cause.evidence.push(failed.evidence());
     Some(cause)
 }
 
 fn inspect(facts: &Facts) -> Vec<Cause> {
-    // Where a stranger answers at the port, that says it already.
-    let told = |container: &Container| {
-        facts.checks.iter().any(|seen| {
-            let published = seen.check.published.as_ref();
-            published.is_some_and(|published| published.container == container.id)
-                && seen.failure.as_ref().is_some_and(|failure| failure.kind == Kind::WrongIdentity)
-        })
-    };
-    facts.stack.containers.iter().filter(|container| !told(container)).filter_map(|at| cause(facts, at)).collect()
+    facts.stack.containers.iter().filter_map(|container| cause(facts, container)).collect()
 }
 
 /// Whether the engine could not start a container for want of a TCP port of the host.
@@ -40,11 +32,21 @@ pub fn lacks_port(container: &Container) -> bool {
     !container.is_running() && (error.contains(ALLOCATED) || in_use)
 }
 
+/// Whether a check found somebody else at a published port of a container.
+fn answers(facts: &Facts, container: &Container, port: u16) -> bool {
+    let stranger = |seen: &&Seen| seen.failure.as_ref().is_some_and(|failure| failure.kind == Kind::WrongIdentity);
+    facts.checks.iter().filter(stranger).any(|seen| {
+        let published = seen.check.published.as_ref();
+        seen.check.target.port == port && published.is_some_and(|published| published.container == container.id)
+    })
+}
+
 fn cause(facts: &Facts, container: &Container) -> Option<Cause> {
     if !lacks_port(container) {
         return None;
     }
     let (label, error) = (container.label(), &container.state.error);
+    let so = waiting::so(facts, container);
     let named = |port: u16| {
         let port = format!(":{port}");
         error.match_indices(&port).any(|(at, _)| !error[at + port.len()..].starts_with(|c: char| c.is_ascii_digit()))
@@ -58,7 +60,7 @@ fn cause(facts: &Facts, container: &Container) -> Option<Cause> {
         return Some(Cause {
             subject: label.clone(),
             service: Some(container.service.clone()),
-            message: format!("{label} could not be started: a host port of it is taken"),
+            message: format!("{label} could not be started: a host port of it is taken{so}"),
             evidence: vec![said],
             help: format!("free the port, or publish another one, then docker compose up -d {}", container.service),
         });
@@ -66,11 +68,9 @@ fn cause(facts: &Facts, container: &Container) -> Option<Cause> {
     let port = place.1;
     let owner = published_port_held_by_another::holder(facts, place, &container.id);
     let here = facts.stack.engine.published_at == PublishedAt::Here;
-    let listens = facts
-        .host
-        .as_ref()
-        .and_then(|host| host.listeners.present())
-        .map(|listeners| listeners.iter().any(|listener| listener.port == port));
+    let host = facts.host.as_ref().and_then(|host| host.listeners.present());
+    let listens = host.map(|listeners| listeners.iter().any(|listener| listener.port == port));
+    let listens = if answers(facts, container, port) { Some(true) } else { listens };
     let again = format!("docker compose up -d {}", container.service);
     let elsewhere = format!("or publish port {inside} on another host port; then {again}");
     let (is, help) = match (owner, listens) {
@@ -84,7 +84,7 @@ fn cause(facts: &Facts, container: &Container) -> Option<Cause> {
     Some(Cause {
         subject: format!("{label}:{inside}"),
         service: Some(container.service.clone()),
-        message: format!("{label} could not be started: host port {port} {is}"),
+        message: format!("{label} could not be started: host port {port} {is}{so}"),
         evidence: vec![said],
         help,
     })

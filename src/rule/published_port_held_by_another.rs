@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Cause, Facts, Failed, Rule};
+use super::{Cause, Facts, Failed, Rule, port_already_allocated};
 use crate::observation::FailureKind as Kind;
 use crate::stack::{Container, PublishedPort};
 use crate::text;
@@ -13,6 +13,10 @@ pub const RULE: Rule = Rule::new("published-port-held-by-another", explain);
 fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     let published = failed.seen.check.published.as_ref()?;
     if failed.redirect.is_some() || !failed.is(&[Kind::WrongIdentity]) {
+        return None;
+    }
+    // That the engine could not start it for want of a port is one cause with what its other clients see.
+    if facts.stack.by_id(&published.container).is_some_and(port_already_allocated::lacks_port) {
         return None;
     }
     let port = failed.port();

@@ -1,26 +1,26 @@
 //! A container that the kernel ended, or a process of it, for want of memory.
 
-use super::{Cause, Facts, Failed, Rule};
+use super::{Cause, Facts, Failed, Rule, waiting};
 use crate::stack::Container;
 
 /// The server of a failed connection was killed for memory; told for every such container, used or not.
 pub const RULE: Rule = Rule::new("service-out-of-memory", explain).inspecting(inspect);
 
 fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
-    let container = failed.server(facts).filter(|container| !container.is_running())?;
-    if failed.client(facts).is_some_and(|client| client.id == container.id) {
+    let container = waiting::culprit(facts, failed.server(facts)?);
+    if container.is_running() || failed.client(facts).is_some_and(|client| client.id == container.id) {
         return None;
     }
-    let mut cause = cause(container)?;
+    let mut cause = cause(facts, container)?;
     cause.evidence.push(failed.evidence());
     Some(cause)
 }
 
 fn inspect(facts: &Facts) -> Vec<Cause> {
-    facts.stack.containers.iter().filter_map(cause).collect()
+    facts.stack.containers.iter().filter_map(|container| cause(facts, container)).collect()
 }
 
-fn cause(container: &Container) -> Option<Cause> {
+fn cause(facts: &Facts, container: &Container) -> Option<Cause> {
     let state = &container.state;
     if !state.out_of_memory {
         return None;
@@ -36,7 +36,7 @@ fn cause(container: &Container) -> Option<Cause> {
     Some(Cause {
         subject: label.clone(),
         service: Some(service.clone()),
-        message: format!("{who} was killed for memory: {why}"),
+        message: format!("{who} was killed for memory: {why}{}", waiting::so(facts, container)),
         evidence: vec![format!("{label}: the engine says OOMKilled; {end}, restarts: {}", container.restarts)],
         help: match limit {
             Some(limit) => format!(

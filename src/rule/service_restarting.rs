@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{Cause, Facts, Failed, Rule, kafka_start, port_already_allocated};
+use super::{Cause, Facts, Failed, Rule, kafka_start, port_already_allocated, waiting};
 use crate::observation::FailureKind as Kind;
 use crate::stack::{Container, Status};
 use crate::text;
@@ -20,7 +20,7 @@ const ERRORS: &[&str] = &["Exception", "ERROR", "FATAL", "requirement failed", "
 const ASKED_TO_STOP: [i64; 3] = [130, 137, 143];
 
 fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
-    let container = failed.server(facts)?;
+    let container = waiting::culprit(facts, failed.server(facts)?);
     if failed.client(facts).is_some_and(|client| client.id == container.id) {
         return None;
     }
@@ -87,7 +87,7 @@ fn cause(facts: &Facts, container: &Container, between: bool) -> Option<Cause> {
     Some(Cause {
         subject: label.clone(),
         service: Some(container.service.clone()),
-        message: format!("{label} {what}{meaning}"),
+        message: format!("{label} {what}{meaning}{}", waiting::so(facts, container)),
         evidence,
         help: format!("its log says why: docker compose logs --tail 50 {}", container.service),
     })
