@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::{Cause, Facts, Failed, Rule, kafka_listeners};
+use super::{Cause, Facts, Failed, Rule, Seen, kafka_listeners};
 use crate::observation::{FailureKind as Kind, HttpPeer, KafkaPeer, Peer};
 use crate::stack::Container;
 use crate::target::Protocol;
@@ -11,9 +11,12 @@ use crate::text;
 
 /// The generic rules; they stand last in the registry.
 pub const CONNECTION_REFUSED: Rule = Rule::new("connection-refused", |facts, failed| {
-    // A published port of a broker that starts is one cause with what its clients see.
+    // A published port is one cause with what clients of the same port see: of a broker that starts, or refused.
     let published = failed.redirect.is_none() && failed.seen.check.published.is_some();
-    if published && failed.is(&[Kind::Closed, Kind::Reset, Kind::Silent]) && kafka_starts(facts, failed).is_some() {
+    if published
+        && failed.is(&[Kind::Closed, Kind::Reset, Kind::Silent])
+        && (kafka_starts(facts, failed).is_some() || refused_inside(facts, failed))
+    {
         return seen(facts, failed, &[failed.failure.kind], "refuses connections", refused_help);
     }
     seen(facts, failed, &[Kind::Refused], "refuses connections", refused_help)
@@ -282,6 +285,18 @@ fn kafka_starts(facts: &Facts, failed: &Failed) -> Option<String> {
     let port = failed.server_port(facts);
     let is_open = |port: &u16| listeners.iter().any(|listener| listener.port == *port);
     (bound.contains(&port) && !is_open(&port) && bound.iter().any(is_open)).then_some(variable)
+}
+
+/// Whether somebody in the network is refused at the very port that a published one leads to, where nothing listens.
+fn refused_inside(facts: &Facts, failed: &Failed) -> bool {
+    let (Some(server), port) = (failed.server(facts), failed.server_port(facts)) else { return false };
+    let silent = facts.listening(server).is_some_and(|listeners| !listeners.iter().any(|l| l.port == port));
+    let refused = |seen: &Seen| {
+        let failure = seen.failure.as_ref().filter(|failure| failure.kind == Kind::Refused)?;
+        let other = Failed { seen, redirect: None, failure };
+        Some(other.server(facts)?.id == server.id && other.server_port(facts) == port)
+    };
+    silent && facts.checks.iter().any(|seen| refused(seen) == Some(true))
 }
 
 fn closed_help(facts: &Facts, failed: &Failed) -> String {

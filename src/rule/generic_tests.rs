@@ -6,7 +6,7 @@ use super::*;
 use crate::derive::testing::{self, container, port, stack};
 use crate::observation::{Fact, Failure, Listener, PhaseName, Survey};
 use crate::plan::{Check, Published, Vantage};
-use crate::rule::testing::failing;
+use crate::rule::testing::{failing, survey};
 use crate::target::Protocol;
 
 /// Rule, subject and help for a client that is refused, and for a closed published port, while these ports are open.
@@ -49,6 +49,30 @@ fn where_nothing_of_it_listens_it_is_not_said_to_start() {
         assert_eq!((refused.0, closed.0), ("connection-refused", "closed-without-answer"));
         assert!(!refused.1.help.contains("still starting"), "{}", refused.1.help);
     }
+}
+
+/// The rule and the subject of a client that is refused at a wrong port, and of the port of the host that leads there.
+fn wrong_port(open: &[(&str, u16)]) -> Vec<(&'static str, String)> {
+    let (app, mut web) = (container("app", "app:1"), container("web", "web:1"));
+    web.ports = vec![port(80, 8080, "0.0.0.0")];
+    let inside = failing(crate::derive::vantage(&app), "web", 80, &["172.30.0.3"], Kind::Refused);
+    let mut outside = failing(Vantage::Host, "127.0.0.1", 8080, &["127.0.0.1"], Kind::Closed);
+    outside.check.published = Some(Published { container: web.id.clone(), service: "web".into(), container_port: 80 });
+    let surveys = [(web.id.clone(), survey(open, &[]))].into();
+    let facts = Facts { stack: stack([app, web]), surveys, checks: vec![inside, outside], ..Facts::default() };
+    let told = |seen| {
+        let (rule, cause) = crate::rule::testing::told(&facts, seen);
+        (rule, cause.subject)
+    };
+    facts.checks.iter().map(told).collect()
+}
+
+#[test]
+fn a_port_that_nobody_listens_on_is_one_cause_inside_and_published() {
+    let same = ("connection-refused", "web:80".to_owned());
+    assert_eq!(wrong_port(&[("0.0.0.0", 3000)]), [same.clone(), same.clone()]);
+    // Open by now, so that nobody knows what closed the connection.
+    assert_eq!(wrong_port(&[("0.0.0.0", 80)])[1].0, "closed-without-answer");
 }
 
 #[test]

@@ -3,25 +3,15 @@
 use std::net::IpAddr;
 
 use super::{Cause, Facts, Failed, RULES, Seen};
+use crate::derive::testing;
 use crate::observation::{Fact, Failure, FailureKind, Interface, Listener, Observation, PhaseName, Survey};
-use crate::plan::{Check, Expectation, Readiness, Security, Vantage};
-use crate::target::{Protocol, Target};
+use crate::plan::Vantage;
+use crate::target::Protocol;
 
 /// A failed check of Redis, whose host has these addresses.
 pub(crate) fn failing(from: Vantage, host: &str, port: u16, addresses: &[&str], kind: FailureKind) -> Seen {
     let failure = Failure { phase: PhaseName::Connect, kind, detail: "it failed".into() };
-    let mut seen = Seen::of(Check {
-        id: format!("{from} -> {host}:{port}"),
-        from,
-        target: Target::new(Protocol::Redis, host, port),
-        origins: Vec::new(),
-        expect: Expectation::Answers,
-        published: None,
-        readiness: Readiness::Ready,
-        settings: Vec::new(),
-        security: Security::default(),
-        credentials: None,
-    });
+    let mut seen = Seen::of(testing::check(from, Protocol::Redis, host, port));
     let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
     seen.observation = Some(Observation { addresses, failure: Some(failure.clone()), ..Observation::default() });
     seen.failure = Some(failure);
