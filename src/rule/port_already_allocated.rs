@@ -47,6 +47,11 @@ fn cause(facts: &Facts, container: &Container) -> Option<Cause> {
     }
     let (label, error) = (container.label(), &container.state.error);
     let so = waiting::so(facts, container);
+    let again = if so.is_empty() {
+        format!("docker compose up -d {}", container.service)
+    } else {
+        "docker compose up -d".into()
+    };
     let named = |port: u16| {
         let port = format!(":{port}");
         error.match_indices(&port).any(|(at, _)| !error[at + port.len()..].starts_with(|c: char| c.is_ascii_digit()))
@@ -62,7 +67,7 @@ fn cause(facts: &Facts, container: &Container) -> Option<Cause> {
             service: Some(container.service.clone()),
             message: format!("{label} could not be started: a host port of it is taken{so}"),
             evidence: vec![said],
-            help: format!("free the port, or publish another one, then docker compose up -d {}", container.service),
+            help: format!("free the port, or publish another one, then {again}"),
         });
     };
     let port = place.1;
@@ -71,7 +76,6 @@ fn cause(facts: &Facts, container: &Container) -> Option<Cause> {
     let host = facts.host.as_ref().and_then(|host| host.listeners.present());
     let listens = host.map(|listeners| listeners.iter().any(|listener| listener.port == port));
     let listens = if answers(facts, container, port) { Some(true) } else { listens };
-    let again = format!("docker compose up -d {}", container.service);
     let elsewhere = format!("or publish port {inside} on another host port; then {again}");
     let (is, help) = match (owner, listens) {
         (Some(owner), _) => (format!("is taken by {owner}"), format!("stop {owner}, {elsewhere}")),

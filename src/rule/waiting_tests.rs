@@ -91,3 +91,44 @@ fn who_waits_for_what_works_was_never_started() {
     });
     assert_eq!((found[0].0, found[0].1.as_str()), ("peer-not-running", "app"));
 }
+
+/// What is told of `other`, which waits for `third` that works, where `first` failed in this way.
+fn beside(made: &str, change: &dyn Fn(&mut Facts)) -> (&'static str, Cause) {
+    let (mut first, mut other) = (container("first", "first:1"), container("other", "other:1"));
+    first.wanted_ports = vec![port(80, 8080, "0.0.0.0")];
+    first.state.status = Status::Created;
+    first.state.error = "Bind for 0.0.0.0:8080 failed: port is already allocated".into();
+    first.created = "2026-01-02T03:04:05.678Z".into();
+    (other.state.status, other.created) = (Status::Created, made.into());
+    other.depends_on = vec![Dependency { service: "third".into(), condition: "service_started".into() }];
+    let (client, third) = (container("client", "client:1"), container("third", "third:1"));
+    let seen = failing(crate::derive::vantage(&client), "other", 80, &[], FailureKind::NameNotFound);
+    let mut facts = Facts { stack: stack([client, first, other, third]), ..Facts::default() };
+    change(&mut facts);
+    crate::rule::testing::told(&facts, &seen)
+}
+
+#[test]
+fn who_was_made_with_the_one_that_failed_was_never_started_either() {
+    let made = "2026-01-02T03:04:06Z";
+    let (rule, cause) = beside(made, &|_| ());
+    assert_eq!((rule, cause.subject.as_str()), ("port-already-allocated", "first:80"));
+    assert!(cause.message.ends_with("; other was never started either"), "{}", cause.message);
+    assert!(cause.help.ends_with("then docker compose up -d"), "{}", cause.help);
+    let alone = |made, change: &dyn Fn(&mut Facts)| assert_eq!(beside(made, change).0, "peer-not-running");
+    // Made at another time, or nobody knows when.
+    alone("2026-01-02T03:09:06Z", &|_| ());
+    alone("", &|_| ());
+    // What it waits for has not come yet, or is not known.
+    alone(made, &|facts| facts.stack.containers[2].depends_on[0].condition = "service_healthy".into());
+    alone(made, &|facts| facts.stack.containers[2].depends_on[0].service = "nobody".into());
+    // Another one has failed as well.
+    alone(made, &|facts| {
+        let failed = Container { id: "second".into(), ..facts.stack.containers[1].clone() };
+        facts.stack.containers.push(failed);
+    });
+    // The one that failed was started since.
+    alone(made, &|facts| {
+        facts.stack.containers[1].state = crate::stack::State { status: Status::Running, ..Default::default() }
+    });
+}
