@@ -52,6 +52,17 @@ fn a_server_in_a_shared_network_does_not_connect_to_itself() {
 }
 
 #[test]
+fn of_two_of_a_kind_in_one_network_neither_is_the_others_client() {
+    let (mut first, mut second) = (container("first", "first:1"), container("second", "second:1"));
+    (first.exposed, second.exposed) = (vec![9000], vec![9000]);
+    second.network_mode = "container:first-id".into();
+    let both = stack([first, second]);
+    for (name, value) in [("PROBE_ADDR", "localhost:9000"), ("PROBE_URL", "tcp://localhost:9000")] {
+        assert!(of(both.clone(), "first", name, value).is_empty(), "{name}");
+    }
+}
+
+#[test]
 fn a_published_port_may_be_anybodys_who_joined() {
     let of_owner = |owner: &dyn Fn(&mut Container)| {
         let (mut app, mut tunnel) = (container("app", "orders:1"), container("tunnel", "tunnel:1"));

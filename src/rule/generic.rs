@@ -64,13 +64,20 @@ pub const NAME_NOT_RESOLVED: Rule = Rule::new("name-not-resolved", |facts, faile
 
 /// No route.
 pub const NETWORK_UNREACHABLE: Rule = Rule::new("network-unreachable", |facts, failed| {
-    let cause =
-        seen(facts, failed, &[Kind::Unreachable], "cannot be reached: there is no route to it", |_, failed| {
-            format!("{} is on no network that {} has", failed.address(), failed.seen.check.from)
-        })?;
-    // It is the one who looks that has no way there.
-    let client = failed.client(facts).map(|client| client.service.clone());
-    Some(Cause { service: client.or(cause.service), ..cause })
+    let from = &failed.seen.check.from;
+    // Only where the system says so of the network is it the one who looks that has no way; else nobody answers there.
+    let Some(client) = failed.client(facts).filter(|_| failed.failure.detail.contains("network is unreachable")) else {
+        return seen(facts, failed, &[Kind::Unreachable], "cannot be reached: there is no route to it", |_, failed| {
+            format!("look whether {} is still an address of that server", failed.host())
+        });
+    };
+    failed.is(&[Kind::Unreachable]).then(|| Cause {
+        subject: format!("{} -> {}", from.identity(), failed.address()),
+        service: Some(client.service.clone()),
+        message: format!("{} has no way to {}: there is no route to it", client.service, failed.address()),
+        evidence: vec![failed.evidence()],
+        help: no_way_help(facts, failed, client),
+    })
 });
 
 /// Someone else.
@@ -319,6 +326,22 @@ fn closed_help(facts: &Facts, failed: &Failed) -> String {
         "look whether {} is still starting, hangs, or expects another protocol on that port{slow}",
         server(facts, failed)
     )
+}
+
+/// Why a container has no way to an address, by the networks that it is on.
+fn no_way_help(facts: &Facts, failed: &Failed, client: &Container) -> String {
+    let near = facts.stack.namespace_owner(client);
+    if near.network_mode == "none" {
+        return format!("{} has `network_mode: none`, where nothing is reached: give it a network", near.service);
+    }
+    if failed.addresses().iter().any(IpAddr::is_ipv6) {
+        return format!("give {} a network with `enable_ipv6`, or use an IPv4 address", near.service);
+    }
+    let internal = |name: &str| facts.stack.network(name).is_some_and(|network| network.internal);
+    if near.attachments.is_empty() || !near.network_names().all(internal) {
+        return format!("{} is on no network that {} has", failed.address(), near.service);
+    }
+    format!("{} is on `internal` networks alone, which have no way out: give it another network too", near.service)
 }
 
 /// Names that are known, and why they have no address here.

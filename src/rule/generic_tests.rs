@@ -77,9 +77,27 @@ fn a_port_that_nobody_listens_on_is_one_cause_inside_and_published() {
 
 #[test]
 fn who_has_no_way_to_an_address_is_to_be_changed() {
-    let (app, web) = (container("app", "app:1"), container("web", "web:1"));
-    let seen = failing(crate::derive::vantage(&app), "web", 80, &["fd00::3"], Kind::Unreachable);
-    let facts = Facts { stack: stack([app, web]), ..Facts::default() };
-    let (rule, cause) = crate::rule::testing::told(&facts, &seen);
-    assert_eq!((rule, cause.service.as_deref()), ("network-unreachable", Some("app")));
+    let of = |detail: &str, address: &str, change: &dyn Fn(&mut Facts)| {
+        let (app, web) = (container("app", "app:1"), container("web", "web:1"));
+        let mut seen = failing(crate::derive::vantage(&app), "web", 80, &[address], Kind::Unreachable);
+        seen.failure.as_mut().unwrap().detail = detail.into();
+        let mut facts = Facts { stack: stack([app, web]), ..Facts::default() };
+        change(&mut facts);
+        let (rule, cause) = crate::rule::testing::told(&facts, &seen);
+        assert_eq!(rule, "network-unreachable");
+        (cause.subject, cause.service.unwrap(), cause.help)
+    };
+    let no_way = "network is unreachable";
+    for (address, help) in [("fd00::3", "enable_ipv6"), ("192.0.2.1", "is on no network that app has")] {
+        let (subject, service, said) = of(no_way, address, &|_| ());
+        assert_eq!((subject.as_str(), service.as_str()), ("app -> web:80", "app"));
+        assert!(said.contains(help), "{said}");
+    }
+    let (_, _, said) = of(no_way, "192.0.2.1", &|facts| facts.stack.networks[0].internal = true);
+    assert!(said.contains("`internal` networks alone"), "{said}");
+    let (_, _, said) = of(no_way, "192.0.2.1", &|facts| facts.stack.containers[0].network_mode = "none".into());
+    assert!(said.contains("`network_mode: none`"), "{said}");
+    // Its network is there, and nobody at that address.
+    let (subject, service, _) = of("no route to host", "172.30.0.3", &|_| ());
+    assert_eq!((subject.as_str(), service.as_str()), ("web:80", "web"));
 }
