@@ -267,12 +267,14 @@ async fn postgres_is_judged_as_by_its_client() {
     assert_eq!(peer.authentication.as_deref(), Some("SCRAM-SHA-256"));
     assert!(peer.connections.is_some_and(|(limit, used)| limit == 100 && used >= 1) && peer.in_recovery == Some(false));
     let sql = "SET password_encryption = md5; CREATE USER digest PASSWORD 'right'; CREATE USER plain PASSWORD 'right'; \
-               CREATE USER coded PASSWORD 'right'; CREATE DATABASE vault; REVOKE CONNECT ON DATABASE vault FROM PUBLIC";
+               CREATE USER coded PASSWORD 'right'; CREATE USER barred PASSWORD 'right'; \
+               CREATE DATABASE vault; REVOKE CONNECT ON DATABASE vault FROM PUBLIC";
     for statement in sql.split("; ") {
         let first = sql.split("; ").next().expect("a statement");
         docker(&["exec", &server.id, "psql", "-U", "app", "-c", first, "-c", statement]);
     }
-    let rules = "1i host all plain all password\\nhostssl all coded all md5\\nhost all coded all reject";
+    let rules = "1i host all plain all password\\nhostssl all coded all md5\\nhost all coded all reject\\n\
+                 host all barred all reject";
     let edit = format!("sed -i '{rules}' $PGDATA/pg_hba.conf && psql -U app -c 'SELECT pg_reload_conf()'");
     docker(&["exec", &server.id, "sh", "-c", &edit]);
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -286,7 +288,10 @@ async fn postgres_is_judged_as_by_its_client() {
         ("plain", "wrong", "app", Tls::Off, Some(FailureKind::AuthenticationFailed)),
         ("digest", "right", "vault", Tls::Off, Some(FailureKind::PermissionDenied)),
         ("coded", "right", "app", Tls::Required, None),
-        ("coded", "right", "app", Tls::Off, Some(FailureKind::HostNotAllowed)),
+        // It would be let in over TLS, and the other one would not.
+        ("coded", "right", "app", Tls::Off, Some(FailureKind::TlsExpected)),
+        ("barred", "right", "app", Tls::Off, Some(FailureKind::HostNotAllowed)),
+        ("barred", "right", "app", Tls::Required, Some(FailureKind::HostNotAllowed)),
         ("stranger", "right", "app", Tls::Off, Some(FailureKind::AuthenticationFailed)),
     ] {
         let seen =
