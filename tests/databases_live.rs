@@ -51,11 +51,21 @@ impl Server {
         tls: Tls,
         options: Options,
     ) -> Observation {
+        self.look_with(protocol, path, account, Security { tls, ..careless() }, options).await
+    }
+
+    async fn look_with(
+        &self,
+        protocol: Protocol,
+        path: Option<&str>,
+        account: Option<(&str, &str)>,
+        security: Security,
+        options: Options,
+    ) -> Observation {
         let mut target = Target::new(protocol, &self.address, protocol.default_port().unwrap_or_default());
         target.path = path.map(Into::into);
         let credentials = account.map(|(user, word)| Credentials { user: user.into(), password: Some(word.into()) });
         let timeout = Duration::from_secs(5);
-        let security = Security { tls, ..careless() };
         let needed = Needed::default();
         probe::look(&Request { target, timeout, credentials, security, needed, options }).await
     }
@@ -152,7 +162,8 @@ async fn judged_as_by_its_client(server: Server, product: &str) {
 /// What a client does over TLS, and what it may not do without.
 async fn with_the_plugins_of_mysql(server: &Server) {
     let sql = "CREATE USER hashed@'%' IDENTIFIED WITH sha256_password BY 'right'; \
-               CREATE USER keyless@'%' IDENTIFIED BY 'right'";
+               CREATE USER keyless@'%' IDENTIFIED BY 'right'; \
+               CREATE USER certified@'%' IDENTIFIED BY 'right' REQUIRE X509";
     docker(&["exec", &server.id, "mysql", "-uroot", "-proot", "-e", sql]);
     let keyless = Options { spare_cache: true, keyless: true, ..Options::default() };
     let look = async |user: &'static str, password: &'static str, tls: Tls, options: Options| {
@@ -184,6 +195,24 @@ async fn with_the_plugins_of_mysql(server: &Server) {
             (right, tls != Tls::Unsaid),
             "{seen:?}"
         );
+    }
+    // The server takes the password for the first time here, and refuses the account for want of a certificate; a wrong
+    // password is told from that.
+    for (password, right) in [("right", true), ("wrong", false), ("right", true)] {
+        for tls in [Tls::Required, Tls::Unsaid] {
+            let seen = look("certified", password, tls, Options::default()).await;
+            let kind = (!right).then_some(FailureKind::AuthenticationFailed);
+            assert_eq!((failure(&seen), seen.unlooked.is_some()), (kind, right), "{password} {tls:?}: {seen:?}");
+            let told = seen.unlooked.as_deref().is_none_or(|why| why.contains("client certificate"));
+            assert!(told && seen.depth == Depth::Answered, "{seen:?}");
+        }
+    }
+    // Nothing tells here, and a client with a certificate may be let in.
+    for (own, kind) in [(false, Some(FailureKind::AuthenticationFailed)), (true, None)] {
+        let security = Security { tls: Tls::Required, presents_certificate: own, ..careless() };
+        let account = Some(("hashed", "wrong"));
+        let seen = server.look_with(Protocol::Mysql, None, account, security, Options::default()).await;
+        assert_eq!((failure(&seen), seen.unlooked.is_some()), (kind, own), "{seen:?}");
     }
     // Now it holds the password.
     let seen = look("keyless", "right", Tls::Off, keyless).await;
@@ -259,7 +288,9 @@ async fn postgres_is_judged_as_by_its_client() {
     let options: Vec<_> = environment.iter().flat_map(|value| ["--env", value]).collect();
     let files =
         ["ssl_cert_file=/etc/ssl/certs/ssl-cert-snakeoil.pem", "ssl_key_file=/etc/ssl/private/ssl-cert-snakeoil.key"];
-    let server = Server::start("postgres:15", &options, &["-c", "ssl=on", "-c", files[0], "-c", files[1]]);
+    let authority = "ssl_ca_file=/etc/ssl/certs/ssl-cert-snakeoil.pem";
+    let arguments = ["-c", "ssl=on", "-c", files[0], "-c", files[1], "-c", authority];
+    let server = Server::start("postgres:15", &options, &arguments);
     let Peer::Postgres(peer) = server.ready(Protocol::Postgres, ("app", "right")).await else {
         panic!("no PostgreSQL")
     };
@@ -268,13 +299,15 @@ async fn postgres_is_judged_as_by_its_client() {
     assert!(peer.connections.is_some_and(|(limit, used)| limit == 100 && used >= 1) && peer.in_recovery == Some(false));
     let sql = "SET password_encryption = md5; CREATE USER digest PASSWORD 'right'; CREATE USER plain PASSWORD 'right'; \
                CREATE USER coded PASSWORD 'right'; CREATE USER barred PASSWORD 'right'; \
+               CREATE USER carded; CREATE USER certified PASSWORD 'right'; \
                CREATE DATABASE vault; REVOKE CONNECT ON DATABASE vault FROM PUBLIC";
     for statement in sql.split("; ") {
         let first = sql.split("; ").next().expect("a statement");
         docker(&["exec", &server.id, "psql", "-U", "app", "-c", first, "-c", statement]);
     }
     let rules = "1i host all plain all password\\nhostssl all coded all md5\\nhost all coded all reject\\n\
-                 host all barred all reject";
+                 host all barred all reject\\nhostssl all carded all cert\\n\
+                 hostssl all certified all md5 clientcert=verify-ca";
     let edit = format!("sed -i '{rules}' $PGDATA/pg_hba.conf && psql -U app -c 'SELECT pg_reload_conf()'");
     docker(&["exec", &server.id, "sh", "-c", &edit]);
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -300,6 +333,14 @@ async fn postgres_is_judged_as_by_its_client() {
         assert_eq!(seen.certificate.is_some(), matches!(tls, Tls::Required | Tls::Preferred));
         let mode = if tls == Tls::Off { "disable" } else { "require" };
         assert_eq!(psql(&server, user, password, database, mode), kind.is_none(), "{user} {database}");
+    }
+    // There is no certificate here for an account that wants one of its client.
+    for (user, password) in [("carded", "any"), ("certified", "right"), ("certified", "wrong")] {
+        let seen = server
+            .look_as(Protocol::Postgres, Some("app"), Some((user, password)), Tls::Required, Options::default())
+            .await;
+        let told = seen.unlooked.as_deref().is_some_and(|why| why.contains("client certificate"));
+        assert!(told && failure(&seen).is_none(), "{user}: {seen:?}");
     }
     // Its lines hold for TLS alone, and a client of which nothing is known may use that.
     let seen = server.look(Protocol::Postgres, Some("app"), Some(("coded", "right"))).await;

@@ -1,6 +1,6 @@
 //! How a client secures a connection, as its URL, its parameters and the variables of its container say.
 
-use super::address::{Address, Form};
+use super::address::{Address, CERTIFICATES, Form};
 use super::variable::{Environment, Variable};
 use crate::plan::{Security, Tls};
 use crate::target::Protocol;
@@ -20,6 +20,7 @@ const SWITCHES: &[&str] = &["SSL", "TLS", "SSL_ENABLED", "TLS_ENABLED", "USE_SSL
 /// Words of variables beside a host's that hold PostgreSQL's `sslmode`, and the authorities' file.
 const MODES: &[&str] = &["SSLMODE", "SSL_MODE"];
 const ROOTS: &[&str] = &["SSLROOTCERT", "SSL_ROOT_CERT"];
+const OWN: &[&str] = &["SSLCERT", "SSL_CERT"];
 
 /// Adds what the variables beside a bare host or `host:port` say of how a client secures its connection, where the
 /// address itself cannot.
@@ -31,7 +32,7 @@ pub fn add_siblings(address: &mut Address, variable: &Variable, environment: &En
     match protocol {
         Protocol::Redis => environment.sibling(variable, SWITCHES).is_some_and(is_on),
         Protocol::Postgres => {
-            for (name, words) in [("sslmode", MODES), ("sslrootcert", ROOTS)] {
+            for (name, words) in [("sslmode", MODES), ("sslrootcert", ROOTS), ("sslcert", OWN)] {
                 if let Some(value) = environment.sibling(variable, words) {
                     address.parameters.push((name.to_owned(), value.to_owned()));
                 }
@@ -59,6 +60,9 @@ pub fn find(address: &Address, environment: &Environment, tls: bool) -> (Securit
         security.tls = Tls::Off;
     }
     security.tls_where_offered = security.tls == Tls::Unsaid && address.is_jdbc() && scheme == "mysql";
+    // libpq takes it from its own variable where the address names none.
+    security.presents_certificate = CERTIFICATES.iter().any(|name| address.parameter(name).is_some())
+        || (is_postgres(scheme) && environment.get("PGSSLCERT").is_some());
     let named = AUTHORITY_PARAMETERS.iter().find_map(|name| file(address.parameter(name)?));
     if named.is_some() || security.tls != Tls::Required {
         return (security, named);
@@ -84,12 +88,15 @@ pub fn file(value: &str) -> Option<String> {
     plain.then(|| path.to_owned())
 }
 
+fn is_postgres(scheme: &str) -> bool {
+    matches!(scheme.split('+').next(), Some("postgres" | "postgresql" | "pgsql" | "cockroachdb"))
+}
+
 /// What drivers' parameters say. Where one says that TLS is spoken and not what is verified, and its driver does not
 /// verify by itself, that is said too.
 fn by_parameters(address: &Address, scheme: &str) -> Security {
     let parameter = |name: &str| address.parameter(name).map(str::to_ascii_lowercase);
     let is = |name: &str, value: &str| parameter(name).as_deref() == Some(value);
-    let postgres = matches!(scheme.split('+').next(), Some("postgres" | "postgresql" | "pgsql" | "cockroachdb"));
     let mode = ["sslmode", "ssl-mode", "ssl_mode"].iter().find_map(|name| parameter(name));
     let (tls, chain, name) = match mode.as_deref() {
         Some("disable" | "disabled" | "none") => (Tls::Off, None, None),
@@ -100,7 +107,7 @@ fn by_parameters(address: &Address, scheme: &str) -> Security {
         Some("verify-ca" | "verify_ca" | "verifyca") => (Tls::Required, Some(true), Some(false)),
         Some("verify-full" | "verify_identity" | "verifyfull") => (Tls::Required, Some(true), Some(true)),
         Some(_) => (Tls::Unsaid, None, None),
-        None if postgres && is("ssl", "true") => (Tls::Required, None, None),
+        None if is_postgres(scheme) && is("ssl", "true") => (Tls::Required, None, None),
         None => by_switches(&is, &parameter),
     };
     let careless = is("ssl_cert_reqs", "none")
@@ -151,6 +158,9 @@ mod tests {
         if let Some(file) = file {
             out = format!("{out} {file}{}", if security.more_authorities { " and more" } else { "" });
         }
+        if security.presents_certificate {
+            out.push_str(" with its own");
+        }
         out
     }
 
@@ -195,6 +205,16 @@ mod tests {
             ("u:p@tcp(db:3306)/x?tls=skip-verify", "Required no no"),
             ("u:p@tcp(db:3306)/x?tls=preferred", "Preferred no no"),
             ("host=db port=5432 sslmode=require dbname=x", "Required no no"),
+            ("host=db sslmode=require sslcert=/tls/app.crt", "Required no no with its own"),
+            ("postgresql://db/x?sslmode=require&sslcert=%2Ftls%2Fapp.crt", "Required no no with its own"),
+            ("postgresql://db/x?sslmode=require&sslcert=", "Required no no"),
+            ("jdbc:postgresql://db/x?sslmode=require&sslkey=/tls/app.pk8", "Required no no with its own"),
+            (
+                "jdbc:mysql://db/x?sslMode=REQUIRED&clientCertificateKeyStoreUrl=file:/tls/app.p12",
+                "Required no no with its own",
+            ),
+            ("mysql://db/x?ssl-mode=REQUIRED&ssl-cert=/tls/app.crt", "Required no no with its own"),
+            ("Host=db;Database=x;SSL Mode=Require;SSL Certificate=/tls/app.pfx", "Required no no with its own"),
         ] {
             assert_eq!(of(value, &[]), expected, "{value}");
         }
@@ -228,6 +248,14 @@ mod tests {
             let tls = add_siblings(&mut address, &Variable::new(name), &environment, protocol);
             assert_eq!(find(&address, &environment, tls).0.tls, expected, "{name} {beside:?}");
         }
+    }
+
+    #[test]
+    fn a_certificate_of_the_clients_own_may_be_named_by_a_variable() {
+        let own = [("PGSSLCERT", "/tls/app.crt")];
+        assert_eq!(of("postgresql://db/x?sslmode=require", &own), "Required no no with its own");
+        assert_eq!(of("mysql://db/x?ssl-mode=required", &own), "Required no no");
+        assert_eq!(of("postgresql://db/x?sslmode=require", &[("PGSSLCERT", "")]), "Required no no");
     }
 
     #[test]

@@ -180,6 +180,9 @@ pub struct Security {
     pub more_authorities: bool,
     /// Why the authorities are not known, where there is more to say than that nothing names them.
     pub authorities_unknown: Option<String>,
+    /// Whether its settings name a certificate of its own, which nobody but the client can present.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub presents_certificate: bool,
     /// Its SASL mechanism in capitals: `PLAIN`, `SCRAM-SHA-256`. Empty where it surely uses SASL, and nothing says which.
     pub mechanism: Option<String>,
     /// Who is a container of this stack, by address, on any port or on this one: nobody else is told the client's

@@ -26,7 +26,7 @@ use self::certificate::Cover;
 use self::chain::Trust;
 use self::details::Holds;
 use super::{Attempt, Fault, Stop};
-use crate::observation::{Certificate, FailureKind, PhaseName};
+use crate::observation::{Certificate, Depth, FailureKind, Observation, PhaseName};
 use crate::plan::Security;
 use crate::text;
 
@@ -258,6 +258,19 @@ const fn limit(alert: AlertDescription) -> Option<&'static str> {
         | AlertDescription::UnknownCA
         | AlertDescription::AccessDenied => Some("it wants a client certificate, and there is none here"),
         _ => None,
+    }
+}
+
+/// In TLS 1.3 a server refuses a client without a certificate only after the handshake: what failed then says nothing of
+/// a client that has one.
+pub fn excuse_missing_certificate(observation: &mut Observation) {
+    let refused = observation
+        .failure
+        .as_ref()
+        .filter(|failure| observation.depth <= Depth::Connected && failure.detail.contains("CertificateRequired"));
+    if let Some(failure) = refused {
+        let reason = format!("the server wants a client certificate, and there is none here: {}", failure.detail);
+        (observation.failure, observation.unlooked) = (None, Some(text::line(&reason, 300)));
     }
 }
 

@@ -8,6 +8,7 @@ mod url;
 
 use std::net::IpAddr;
 
+pub use self::parameters::CERTIFICATES;
 use crate::plan::Credentials;
 use crate::target;
 

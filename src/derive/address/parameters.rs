@@ -25,7 +25,23 @@ const KEPT: &[&str] = &[
 /// Parameters that are kept and name a file; where that lies is shown to nobody.
 const FILES: &[&str] = &["sslrootcert", "ssl_ca_certs", "ssl_ca", "ssl-ca", "tlsCAFile"];
 
-/// Parameters of which only that they are set is kept.
+/// Parameters that give a client a certificate of its own, with its key: those of libpq, JDBC's, Npgsql's and
+/// Connector/NET's among them.
+pub const CERTIFICATES: &[&str] = &[
+    "sslcert",
+    "sslkey",
+    "ssl-cert",
+    "ssl_cert",
+    "ssl-key",
+    "ssl_key",
+    "ssl_certfile",
+    "clientCertificateKeyStoreUrl",
+    "keyStore",
+    "CertificateFile",
+    "SSLCertificate",
+];
+
+/// Parameters of which only that they are set is kept, beside [`CERTIFICATES`].
 const NOTED: &[&str] = &["serverRSAPublicKeyFile"];
 
 /// Parameters that hold no secret and may be shown, beside those that are kept. What is not listed is hidden: nobody knows
@@ -80,7 +96,7 @@ pub(super) fn kept<'a>(items: impl Iterator<Item = &'a str>) -> Vec<(String, Str
     let kept = pairs.filter_map(|(name, value)| {
         let (name, value) = (joined(name), value.trim());
         let known = |names: &'static [&str]| names.iter().find(|known| known.eq_ignore_ascii_case(&name));
-        if let Some(noted) = known(NOTED) {
+        if let Some(noted) = known(NOTED).or_else(|| known(CERTIFICATES)) {
             return (!value.is_empty()).then(|| ((*noted).to_owned(), "set".to_owned()));
         }
         if let Some(name) = known(KEPT) {

@@ -19,6 +19,7 @@
 //! What a greeting cannot show: both servers keep a connection for administrators and refuse the others only after
 //! their login, so a server whose connections are just used up still greets.
 
+mod certificate;
 mod greeting;
 mod key;
 mod login;
@@ -267,7 +268,14 @@ async fn client(
                 None => return Ok(()),
             }
         }
-        Login::Refused { error, .. } => {
+        Login::Refused { error, password } => {
+            drop(wire);
+            if secure
+                && let Some(why) = certificate::missed(attempt, target, (account, security), (&error, password)).await
+            {
+                unlooked(attempt, why, credentials);
+                return Ok(());
+            }
             return Err(refused(attempt, PhaseName::Login, &error, Some(credentials)));
         }
     }

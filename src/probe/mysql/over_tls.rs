@@ -6,7 +6,7 @@ use tokio::time::timeout_at;
 use super::greeting::capability;
 use super::login::{Account, Login, Password, log_in};
 use super::packet::{ServerError, Wire};
-use super::{SPARED, encrypt, hear, missed, refused, unlooked};
+use super::{SPARED, certificate, encrypt, hear, missed, refused, unlooked};
 use crate::observation::{Depth, FailureKind, PhaseName};
 use crate::plan::{Credentials, Security, Tls};
 use crate::probe::hide::hide;
@@ -17,7 +17,7 @@ use crate::target::Target;
 const TLS_DEMANDED: u16 = 3159;
 
 /// The code of a refused login.
-const ACCESS_DENIED: u16 = 1045;
+pub(super) const ACCESS_DENIED: u16 = 1045;
 
 /// What is noted where a refusal may have been for want of TLS.
 const IN_THE_SAME_WORDS: &str = "the login was tried without TLS, which the server offers; an account that requires it \
@@ -71,7 +71,11 @@ pub(super) async fn instead(
                 "the server lets the account in over TLS alone, and no setting says whether its client speaks TLS";
             unlooked(attempt, reason, credentials);
         }
-        Some((_, Login::Refused { error, .. })) if error.code == ACCESS_DENIED || security.tls_where_offered => {
+        Some((_, Login::Refused { error, password })) if error.code == ACCESS_DENIED || security.tls_where_offered => {
+            if let Some(why) = certificate::missed(attempt, target, (account, security), (&error, password)).await {
+                unlooked(attempt, why, credentials);
+                return Ok(None);
+            }
             return Err(refused(attempt, PhaseName::Login, &error, Some(credentials)));
         }
         Some((_, Login::Refused { error, .. })) => {
@@ -93,7 +97,12 @@ pub(super) async fn instead(
 }
 
 /// A login over TLS on a connection of its own, of which nothing stays in the observation.
-async fn again(attempt: &Attempt, target: &Target, account: Account<'_>, security: &Security) -> Option<(Wire, Login)> {
+pub(super) async fn again(
+    attempt: &Attempt,
+    target: &Target,
+    account: Account<'_>,
+    security: &Security,
+) -> Option<(Wire, Login)> {
     let stream = TcpStream::connect((attempt.observation.connected?, target.port)).await.ok()?;
     let mut wire = Wire::new(stream);
     let greeting = hear(&mut wire).await.ok()?.ok()?;

@@ -63,6 +63,9 @@ pub async fn look(
         Tls::Preferred | Tls::Required => encrypted(attempt, stream, target, security).await?,
     };
     let end = converse(attempt, (channel, head), target, credentials, security).await;
+    if attempt.observation.certificate.is_some() {
+        tls::excuse_missing_certificate(&mut attempt.observation);
+    }
     let refused =
         attempt.observation.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::HostNotAllowed);
     // A client that prefers TLS tries without where its account is refused with it (`hostnossl`).
@@ -210,6 +213,10 @@ async fn refused(
     missed(attempt);
     let fault = error.fault();
     let detail = hide(&fault.detail, credentials).into_owned();
+    if let Some(why) = for_want_of_certificate(attempt, error, security) {
+        attempt.observation.unlooked = Some(text::line(&format!("{why}: {detail}"), 300));
+        return Ok(());
+    }
     // Lines of pg_hba.conf may hold for TLS alone, and most clients would have tried that.
     if fault.kind == FailureKind::HostNotAllowed
         && security.tls == Tls::Unsaid
@@ -226,6 +233,16 @@ async fn refused(
         return Err(attempt.fail(step, Fault::new(FailureKind::TlsExpected, detail)));
     }
     Err(attempt.fail(step, Fault { detail, ..fault }))
+}
+
+/// What a refusal over TLS has to do with a certificate of the client's own, where it may have to: there is none here.
+/// PostgreSQL itself says so; a pooler says everything under one code.
+fn for_want_of_certificate(attempt: &Attempt, error: &ServerError, security: &Security) -> Option<&'static str> {
+    if error.wants_certificate() {
+        return Some("the server wants a client certificate, and there is none here");
+    }
+    (error.code == "08P01" && security.presents_certificate && attempt.observation.certificate.is_some())
+        .then_some("the client has a certificate of its own, which cannot be presented here, and is refused without")
 }
 
 /// The last step came to its end without doing what it was for.

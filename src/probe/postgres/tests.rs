@@ -93,6 +93,27 @@ async fn a_login_goes_to_its_end() {
 }
 
 #[tokio::test]
+async fn an_account_that_wants_a_certificate_is_not_judged_by_its_password() {
+    let of = |code: &str, text: &str, routine: &str| {
+        message(b'E', format!("SFATAL\0VFATAL\0C{code}\0M{text}\0Fauth.c\0L409\0R{routine}\0\0").as_bytes())
+    };
+    for (answer, wanted) in [
+        (of("28000", "connection requires a valid client certificate", "ClientAuthentication"), true),
+        (of("28000", "Verbindung erfordert ein gültiges Client-Zertifikat", "ClientAuthentication"), true),
+        (error("28000", "connection requires a valid client certificate"), true),
+        (of("28000", "pg_hba.conf rejects connection for host \"10.0.0.1\"", "ClientAuthentication"), false),
+        (of("28P01", "password authentication failed for user \"app\"", "auth_failed"), false),
+        (of("28000", "role \"app\" is not permitted to log in", "InitializeSessionUserId"), false),
+    ] {
+        let (port, task) = play(vec![hear("app\0"), Say(answer)]).await;
+        let seen = look_at(port, APP, None, Tls::Off).await;
+        task.abort();
+        let told = seen.unlooked.as_deref().is_some_and(|why| why.contains("client certificate"));
+        assert_eq!((told, seen.failure.is_none()), (wanted, wanted), "{seen:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_pooler_that_knows_no_settings_is_asked_the_plain_question() {
     let row = [message(b'D', b"\0\x01\0\0\0\x011"), READY.to_vec()].concat();
     let steps = vec![

@@ -123,6 +123,8 @@ pub(super) struct ServerError {
     /// The SQLSTATE, five characters.
     pub(super) code: String,
     pub(super) text: String,
+    /// The function of the server's source that says so, in every language of its messages the same.
+    routine: String,
 }
 
 impl ServerError {
@@ -135,6 +137,7 @@ impl ServerError {
             match field {
                 b'C' => error.code = value,
                 b'M' => error.text = value,
+                b'R' => error.routine = value,
                 _ => {}
             }
             body = rest;
@@ -161,6 +164,14 @@ impl ServerError {
             code if code.starts_with("28") => FailureKind::AuthenticationFailed,
             _ => FailureKind::ServerRefuses,
         }
+    }
+
+    /// Whether the account is let in with a certificate of the client's own only (`cert`, `clientcert=verify-full`): of
+    /// what that function refuses, all else names `pg_hba.conf`.
+    pub(super) fn wants_certificate(&self) -> bool {
+        self.kind() == FailureKind::AuthenticationFailed
+            && (self.text.contains("client certificate")
+                || (self.code == "28000" && self.routine == "ClientAuthentication"))
     }
 
     /// Whether it holds for every client: the server is full, starting, stopping, or out of something.

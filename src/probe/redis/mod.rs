@@ -41,16 +41,9 @@ pub async fn look(
         Tls::Unsaid | Tls::Off | Tls::Preferred => Box::new(stream),
     };
     let end = converse(attempt, channel, target, credentials).await;
-    // In TLS 1.3 a server refuses a client without a certificate only after the handshake.
-    if security.tls == Tls::Required
-        && let Some(failure) = &attempt.observation.failure
-        && attempt.observation.depth <= Depth::Connected
-        && failure.detail.contains("CertificateRequired")
-    {
-        let reason = format!("the server wants a client certificate, and there is none here: {}", failure.detail);
-        (attempt.observation.failure, attempt.observation.unlooked) = (None, Some(text::line(&reason, 300)));
-    }
-    if security.tls != Tls::Required {
+    if security.tls == Tls::Required {
+        tls::excuse_missing_certificate(&mut attempt.observation);
+    } else {
         explain_end(attempt, target, security).await;
     }
     end
