@@ -1,6 +1,6 @@
 //! How a client secures a connection, as its URL, its parameters and the variables of its container say.
 
-use super::address::{Address, CERTIFICATES, Form};
+use super::address::{self, Address, CERTIFICATES, Form};
 use super::variable::{Environment, Variable};
 use crate::plan::{Security, Tls};
 use crate::target::Protocol;
@@ -10,9 +10,6 @@ pub const AUTHORITIES: &str = "authorities";
 
 /// Variables by which libraries are given authorities; which of them a client's own library reads nobody can see.
 const AUTHORITY_FILES: &[&str] = &["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
-
-/// Parameters that name such a file.
-const AUTHORITY_PARAMETERS: &[&str] = &["sslrootcert", "ssl_ca_certs", "ssl_ca", "ssl-ca", "tlsCAFile"];
 
 /// Words of variables beside a host's that switch TLS on.
 const SWITCHES: &[&str] = &["SSL", "TLS", "SSL_ENABLED", "TLS_ENABLED", "USE_SSL", "USE_TLS"];
@@ -63,9 +60,14 @@ pub fn find(address: &Address, environment: &Environment, tls: bool) -> (Securit
     // libpq takes it from its own variable where the address names none.
     security.presents_certificate = CERTIFICATES.iter().any(|name| address.parameter(name).is_some())
         || (is_postgres(scheme) && environment.get("PGSSLCERT").is_some());
-    let named = AUTHORITY_PARAMETERS.iter().find_map(|name| file(address.parameter(name)?));
+    let named = address::AUTHORITIES.iter().find_map(|name| address.parameter(name));
+    // Without its file, libpq's `require` goes on and verifies nothing.
+    let lenient = address.parameter("sslmode").is_some_and(|mode| mode.eq_ignore_ascii_case("require"));
+    let redis = ["redis", "valkey"].iter().any(|name| scheme.starts_with(name));
+    let verifies = security.verifies_chain.unwrap_or(redis);
+    security.needs_authorities = named.is_some() && security.tls == Tls::Required && verifies && !lenient;
     if named.is_some() || security.tls != Tls::Required {
-        return (security, named);
+        return (security, named.and_then(file));
     }
     let (more, found) = of_container(environment);
     security.more_authorities = more;
@@ -102,7 +104,9 @@ fn by_parameters(address: &Address, scheme: &str) -> Security {
         Some("disable" | "disabled" | "none") => (Tls::Off, None, None),
         Some("allow" | "prefer" | "preferred") => (Tls::Preferred, Some(false), Some(false)),
         // PostgreSQL's library verifies as soon as it is given authorities.
-        Some("require") if parameter("sslrootcert").is_some() => (Tls::Required, Some(true), Some(false)),
+        Some("require") if parameter("sslrootcert").is_some_and(|file| file.starts_with('/')) => {
+            (Tls::Required, Some(true), Some(false))
+        }
         Some("require" | "required" | "trust" | "no-verify") => (Tls::Required, Some(false), Some(false)),
         Some("verify-ca" | "verify_ca" | "verifyca") => (Tls::Required, Some(true), Some(false)),
         Some("verify-full" | "verify_identity" | "verifyfull") => (Tls::Required, Some(true), Some(true)),
@@ -158,6 +162,9 @@ mod tests {
         if let Some(file) = file {
             out = format!("{out} {file}{}", if security.more_authorities { " and more" } else { "" });
         }
+        if security.needs_authorities {
+            out.push_str(" needed");
+        }
         if security.presents_certificate {
             out.push_str(" with its own");
         }
@@ -172,13 +179,29 @@ mod tests {
             ("redis://redis", "Off ? ?"),
             ("rediss://redis", "Required ? ?"),
             ("rediss://redis?ssl_cert_reqs=none", "Required no no"),
-            ("rediss://redis?ssl_cert_reqs=required&ssl_ca_certs=/certs/ca.pem", "Required ? ? /certs/ca.pem"),
+            ("rediss://redis?ssl_cert_reqs=required&ssl_ca_certs=/certs/ca.pem", "Required ? ? /certs/ca.pem needed"),
+            ("rediss://redis?ssl_cert_reqs=none&ssl_ca_certs=/certs/ca.pem", "Required no no /certs/ca.pem"),
             ("postgresql://u:p@db/x", "Unsaid ? ?"),
             ("postgresql://u:p@db/x?sslmode=disable", "Off ? ?"),
             ("postgresql://u:p@db/x?sslmode=prefer", "Preferred no no"),
             ("postgresql://u:p@db/x?sslmode=require", "Required no no"),
             ("postgresql://db/x?sslmode=require&sslrootcert=/ca.pem", "Required yes no /ca.pem"),
-            ("postgresql://db/x?sslmode=verify-full&sslrootcert=%2Fcerts%2Fca.pem", "Required yes yes /certs/ca.pem"),
+            (
+                "postgresql://db/x?sslmode=verify-full&sslrootcert=%2Fcerts%2Fca.pem",
+                "Required yes yes /certs/ca.pem needed",
+            ),
+            ("postgresql://db/x?sslmode=verify-ca&sslrootcert=certs/ca.pem", "Required yes no needed"),
+            ("postgresql://db/x?sslmode=verify-full&sslrootcert=system", "Required yes yes"),
+            ("postgresql://db/x?sslmode=verify-full&sslrootcert=", "Required yes yes"),
+            ("postgresql://db/x?sslmode=require&sslrootcert=certs/ca.pem", "Required no no"),
+            (
+                "jdbc:mysql://db/x?sslMode=VERIFY_CA&trustCertificateKeyStoreUrl=file:///certs/trust.jks",
+                "Required yes no /certs/trust.jks needed",
+            ),
+            (
+                "jdbc:mysql://db/x?sslMode=REQUIRED&trustCertificateKeyStoreUrl=file:/certs/trust.jks",
+                "Required no no /certs/trust.jks",
+            ),
             ("jdbc:postgresql://db/x?sslmode=verify-ca", "Required yes no"),
             ("jdbc:postgresql://db/x?ssl=true", "Required ? ?"),
             ("jdbc:mysql://db/x", "Unsaid ? ?"),

@@ -87,6 +87,9 @@ fn weigh(stack: &Stack, check: &Check, observation: &Observation) -> Weighed {
         return credentials::wants_credentials(stack, check, failure)
             .unwrap_or_else(|| (Verdict::Fail, None, Some(failure.clone())));
     }
+    if let Some(reason) = verifies_unseen(check, observation) {
+        return (Verdict::Inconclusive, Some(reason), None);
+    }
     if let Some(reason) = mysql::remembers(check, observation) {
         return (Verdict::Inconclusive, Some(reason), None);
     }
@@ -108,6 +111,17 @@ fn weigh(stack: &Stack, check: &Check, observation: &Observation) -> Weighed {
         Some((redirect, reason)) => (Verdict::Inconclusive, Some(format!("{}: {reason}", redirect.name)), None),
         None => (Verdict::Pass, None, None),
     }
+}
+
+/// A client that verifies by a file that could not be read: nobody can say whether it trusts the certificate, and where
+/// there is no such file it does not even connect.
+fn verifies_unseen(check: &Check, observation: &Observation) -> Option<String> {
+    let security = &check.security;
+    let unseen = security.needs_authorities && security.authorities.is_none() && observation.certificate.is_some();
+    unseen.then(|| {
+        let why = security.authorities_unknown.as_deref().unwrap_or("that is at no path from which it could be read");
+        format!("{} verifies the server's certificate by a file that its settings name: {why}", check.from)
+    })
 }
 
 /// A server that took the login and then answered no question in time is there, and slow: how long its client waits

@@ -286,3 +286,28 @@ fn a_database_that_the_driver_makes_is_not_missed() {
     assert_eq!(verdict(None, Kind::UnknownDatabase), Verdict::Fail);
     assert_eq!(verdict(Some("true"), Kind::AuthenticationFailed), Verdict::Fail);
 }
+
+#[test]
+fn a_client_that_verifies_by_a_file_that_nobody_could_read_does_not_pass() {
+    let shop = shop();
+    let missing = "/ca.pem of app cannot be read: there is none";
+    for (needs, known, shown, verdict) in [
+        (true, None, true, Verdict::Inconclusive),
+        (true, Some("a certificate"), true, Verdict::Pass),
+        (false, None, true, Verdict::Pass),
+        // A server without TLS shows none: whoever asks for it has failed before.
+        (true, None, false, Verdict::Pass),
+    ] {
+        let mut seen = connected(check(from(&shop, "app"), Protocol::Postgres, "db", 5432, YES), address(4));
+        seen.check.security = Security {
+            needs_authorities: needs,
+            authorities: known.map(Into::into),
+            authorities_unknown: known.is_none().then(|| missing.into()),
+            ..Security::default()
+        };
+        seen.observation.as_mut().unwrap().certificate = shown.then(crate::observation::Certificate::default);
+        super::verdict(&shop, &mut seen);
+        let told = seen.reason.as_deref().is_some_and(|reason| reason.contains(missing));
+        assert_eq!((seen.verdict, told), (verdict, verdict == Verdict::Inconclusive), "{seen:?}");
+    }
+}

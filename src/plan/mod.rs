@@ -183,6 +183,9 @@ pub struct Security {
     /// Whether its settings name a certificate of its own, which nobody but the client can present.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub presents_certificate: bool,
+    /// Whether it surely verifies by a file that its settings name, so that it connects nowhere without.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub needs_authorities: bool,
     /// Its SASL mechanism in capitals: `PLAIN`, `SCRAM-SHA-256`. Empty where it surely uses SASL, and nothing says which.
     pub mechanism: Option<String>,
     /// Who is a container of this stack, by address, on any port or on this one: nobody else is told the client's

@@ -8,7 +8,7 @@ mod url;
 
 use std::net::IpAddr;
 
-pub use self::parameters::CERTIFICATES;
+pub use self::parameters::{AUTHORITIES, CERTIFICATES};
 use crate::plan::Credentials;
 use crate::target;
 

@@ -22,8 +22,9 @@ const KEPT: &[&str] = &[
     "createDatabaseIfNotExist",
 ];
 
-/// Parameters that are kept and name a file; where that lies is shown to nobody.
-const FILES: &[&str] = &["sslrootcert", "ssl_ca_certs", "ssl_ca", "ssl-ca", "tlsCAFile"];
+/// Parameters that are kept and name a file with authorities; where that lies is shown to nobody.
+pub const AUTHORITIES: &[&str] =
+    &["sslrootcert", "ssl_ca_certs", "ssl_ca", "ssl-ca", "tlsCAFile", "trustCertificateKeyStoreUrl"];
 
 /// Parameters that give a client a certificate of its own, with its key: those of libpq, JDBC's, Npgsql's and
 /// Connector/NET's among them.
@@ -102,8 +103,11 @@ pub(super) fn kept<'a>(items: impl Iterator<Item = &'a str>) -> Vec<(String, Str
         if let Some(name) = known(KEPT) {
             return is_plain(value).then(|| ((*name).to_owned(), value.to_owned()));
         }
-        let (name, value) = (known(FILES)?, decode(value)?);
-        is_file(&value).then(|| ((*name).to_owned(), value))
+        let (name, value) = (known(AUTHORITIES)?, decode(value)?);
+        let path = value.strip_prefix("file://").or_else(|| value.strip_prefix("file:")).unwrap_or(&value);
+        // Of any other file it is kept that there is one; `system` is a word of libpq's for those of the system.
+        let path = if is_file(path) { path } else { "set" };
+        (!matches!(value.as_str(), "" | "system")).then(|| ((*name).to_owned(), path.to_owned()))
     });
     kept.collect()
 }
