@@ -6,6 +6,7 @@ use super::address::{Address, Form};
 use super::variable::{Environment, Variable};
 use crate::catalog::{catalog, variable_name};
 use crate::plan::Credentials;
+use crate::stack::Container;
 use crate::target::Protocol;
 use crate::text;
 
@@ -64,6 +65,29 @@ pub fn find(address: &Address, variable: &Variable, environment: &Environment, p
         None
     };
     Found { credentials: None, absent }
+}
+
+/// Settings of servers by which `root` has no password.
+const ALLOW_EMPTY: &[&str] =
+    &["MYSQL_ALLOW_EMPTY_PASSWORD", "MARIADB_ALLOW_EMPTY_ROOT_PASSWORD", "MARIADB_ALLOW_EMPTY_PASSWORD"];
+
+/// The client's credentials where its settings name `root` with an empty password, and the server says that `root` has
+/// none. By itself an empty variable says nothing: a client may have a password of its own in its place.
+#[must_use]
+pub fn without_password(
+    variable: &Variable,
+    environment: &Environment,
+    protocol: Protocol,
+    server: Option<&Container>,
+) -> Option<Credentials> {
+    let set = |server: &&Container, name: &str| server.variable(name).is_some_and(|value| !value.is_empty());
+    let open = server.filter(|server| {
+        ALLOW_EMPTY.iter().any(|name| set(server, name))
+            && !["MYSQL_ROOT_PASSWORD", "MARIADB_ROOT_PASSWORD"].iter().any(|name| set(server, name))
+    });
+    let is_root = environment.sibling(variable, USERS) == Some("root");
+    let said = environment.leaves_empty(variable, PASSWORDS) && environment.sibling(variable, PASSWORDS).is_none();
+    (protocol == Protocol::Mysql && open.is_some() && is_root && said).then(|| pair("root", ""))
 }
 
 fn pair(user: &str, password: &str) -> Credentials {

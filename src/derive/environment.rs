@@ -48,14 +48,12 @@ fn is_datagram(scheme: &str) -> bool {
 /// Containers that do not run are asked too: whether they can be looked from is the plan's question.
 #[must_use]
 pub fn derive(stack: &Stack) -> Vec<Connection> {
-    stack.containers.iter().filter(|container| !is_one_off(container)).flat_map(|at| of_container(stack, at)).collect()
-}
-
-/// Whether this is a container of `docker compose run`: `shop-app-run-1f2e3d4c5b6a`.
-fn is_one_off(container: &Container) -> bool {
-    let mut parts = container.name.rsplit(['-', '_']);
-    let id = parts.next().unwrap_or_default();
-    parts.next() == Some("run") && id.len() >= 8 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+    stack
+        .containers
+        .iter()
+        .filter(|container| !super::is_one_off(container))
+        .flat_map(|at| of_container(stack, at))
+        .collect()
 }
 
 fn of_container(stack: &Stack, container: &Container) -> Vec<Connection> {
@@ -149,6 +147,9 @@ fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Conne
     let protocol =
         meaning.protocol(server.or(published.map(|(container, _)| container)), published.map(|(_, port)| port));
     let mut login = credentials::find(address, asked.variable, asked.environment, protocol);
+    if login.credentials.is_none() {
+        login.credentials = credentials::without_password(asked.variable, asked.environment, protocol, server);
+    }
     let mut settings = settings(address, &meaning, protocol, login.absent);
     let security = if protocol == Protocol::Kafka {
         let client = kafka_client::find(asked.variable, asked.environment, security_protocol(address));

@@ -47,6 +47,13 @@ pub struct Connection {
     pub credentials: Option<Credentials>,
 }
 
+/// Whether this is a container of `docker compose run`: `shop-app-run-1f2e3d4c5b6a`.
+fn is_one_off(container: &Container) -> bool {
+    let mut parts = container.name.rsplit(['-', '_']);
+    let id = parts.next().unwrap_or_default();
+    parts.next() == Some("run") && id.len() >= 8 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// The vantage inside a container.
 #[must_use]
 pub fn vantage(container: &Container) -> Vantage {

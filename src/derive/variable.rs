@@ -178,6 +178,14 @@ impl<'a> Environment<'a> {
         self.variables.iter().map(|(name, value)| (name.as_str(), *value))
     }
 
+    /// Whether a variable of the same server that ends in one of these words is there and empty.
+    #[must_use]
+    pub fn leaves_empty(&self, variable: &Variable, words: &[&str]) -> bool {
+        let prefixes = variable.prefixes();
+        let mut names = prefixes.iter().flat_map(|prefix| words.iter().map(move |word| format!("{prefix}{word}")));
+        names.any(|name| self.variables.get(&name).is_some_and(|value| value.trim().is_empty()))
+    }
+
     /// The value of the variable of the same server that ends in one of these words, the first that exists. Some append
     /// them to the whole name: `REDIS_HOST_PASSWORD`. These come last, as `DB_HOST_PORT` beside `DB_PORT` is the host's.
     #[must_use]

@@ -57,6 +57,32 @@ fn variables_beside_it_say_port_and_password() {
 }
 
 #[test]
+fn root_without_a_password_is_tried_where_the_server_says_so_too() {
+    let open = ("MYSQL_ALLOW_EMPTY_PASSWORD", "yes");
+    for (server, variables, expected) in [
+        (
+            &[open][..],
+            &[("DB_HOST", "mysql"), ("DB_USER", "root"), ("DB_PASSWORD", "")][..],
+            "mysql://mysql:3306 root:",
+        ),
+        (&[open], &[("DB_HOST", "mysql"), ("DB_USER", "app"), ("DB_PASSWORD", "")], "mysql://mysql:3306"),
+        (&[open], &[("DB_HOST", "mysql"), ("DB_USER", "root")], "mysql://mysql:3306"),
+        (&[open], &[("DB_HOST", "mysql"), ("DB_USER", "root"), ("DB_PASSWORD", "p")], "mysql://mysql:3306 root:p"),
+        (
+            &[open, ("MYSQL_ROOT_PASSWORD", "p")],
+            &[("DB_HOST", "mysql"), ("DB_USER", "root"), ("DB_PASSWORD", "")],
+            "mysql://mysql:3306",
+        ),
+        (&[], &[("DB_HOST", "mysql"), ("DB_USER", "root"), ("DB_PASSWORD", "")], "mysql://mysql:3306"),
+    ] {
+        let mut stack = shop(variables);
+        let mysql = stack.containers.iter_mut().find(|container| container.service == "mysql").unwrap();
+        mysql.environment = server.iter().map(|&(name, value)| (name.into(), value.into())).collect();
+        assert_eq!(of(&stack), [expected], "{server:?} {variables:?}");
+    }
+}
+
+#[test]
 fn a_value_with_blanks_around_it_is_left_out() {
     for (name, value) in
         [("DB_HOST", "mysql "), ("REDIS_URL", " redis://redis:6379"), ("KAFKA_BROKERS", "kafka:9092\n")]

@@ -83,12 +83,17 @@ pub(crate) async fn converse(
     credentials: Option<&Credentials>,
 ) -> Result<(), Stop> {
     let mut talk = Talk::new(stream, credentials);
-    // An empty password is none: clients do not send it.
+    // Without a user's name an empty password is none: clients do not send it.
     let account = credentials
         .and_then(|known| Some((known.user.as_str(), known.password.as_ref()?)))
-        .filter(|(_, password)| !password.expose_secret().is_empty());
+        .filter(|(user, password)| !(user.is_empty() && password.expose_secret().is_empty()));
     let locked = greet(attempt, &mut talk).await?;
     match account {
+        Some((user, password)) if password.expose_secret().is_empty() => {
+            if !log_in_without_password(attempt, &mut talk, user, password, locked.is_some()).await? {
+                return Ok(());
+            }
+        }
         Some((user, password)) => log_in(attempt, &mut talk, user, password, locked.is_some()).await?,
         None if locked.is_some() => {
             return Err(attempt
@@ -185,6 +190,51 @@ async fn log_in(
         }
     }
     Ok(())
+}
+
+/// Logs in as the clients do that send a named user with an empty password (redis-py); others (go-redis) send nothing
+/// then. Whether both come to the same end: where they do not, nobody can say which this client is.
+async fn log_in_without_password(
+    attempt: &mut Attempt,
+    talk: &mut Talk<'_>,
+    user: &str,
+    password: &SecretString,
+    locked: bool,
+) -> Result<bool, Stop> {
+    let refused = attempt
+        .step(PhaseName::Login, async {
+            match talk.ask(&auth(user, password)).await? {
+                Reply::Said(_) => Ok(None),
+                Reply::Refused(words) if locked => Err(match kind(&words) {
+                    FailureKind::ServerRefuses if words.starts_with("ERR ") => {
+                        Fault::new(FailureKind::AuthenticationFailed, words)
+                    }
+                    kind => Fault::new(kind, words),
+                }),
+                Reply::Refused(words) => Ok(Some(words)),
+                Reply::Body(_) => Err(garbled("it answered AUTH with data")),
+            }
+        })
+        .await?;
+    let ends = match &refused {
+        Some(words) => {
+            if let Some(phase) = attempt.observation.phases.last_mut() {
+                phase.ok = false;
+            }
+            format!("those that send it are refused ({words}), the others are let in")
+        }
+        None => {
+            attempt.reached(Depth::LoggedIn);
+            "those that send it are let in, the others are asked for a password".to_owned()
+        }
+    };
+    if refused.is_none() && !locked {
+        return Ok(true);
+    }
+    let reason =
+        format!("the client names a user and an empty password, which some clients send and others do not: {ends}");
+    attempt.observation.unlooked = Some(text::line(&reason, 400));
+    Ok(false)
 }
 
 fn auth(user: &str, password: &SecretString) -> Cmd {

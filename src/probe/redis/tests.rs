@@ -157,6 +157,24 @@ async fn what_a_login_or_a_database_is_refused_for_is_told_apart() {
 }
 
 #[tokio::test]
+async fn a_named_user_without_a_password_is_judged_where_all_clients_agree() {
+    let begin = |greeting: &str| vec![hear(&["PING"]), say(greeting), hear(&["AUTH", "app", ""])];
+    let wrong = "-WRONGPASS invalid username-password pair or user is disabled.\r\n";
+    let seen = look(Some(("app", "")), None, [begin(NOAUTH), vec![say(wrong), Hold]].concat()).await;
+    assert_eq!((failure(&seen), &seen.unlooked), (Some(FailureKind::AuthenticationFailed), &None));
+    let rest = vec![say("+OK\r\n"), hear(&["INFO"]), info(), Hold];
+    let seen = look(Some(("app", "")), None, [begin(PONG), rest].concat()).await;
+    assert_eq!((failure(&seen), seen.depth, &seen.unlooked), (None, Depth::LoggedIn, &None));
+    for (greeting, answer) in [(NOAUTH, "+OK\r\n"), (PONG, wrong)] {
+        let seen = look(Some(("app", "")), None, [begin(greeting), vec![say(answer), Hold]].concat()).await;
+        assert_eq!((failure(&seen), seen.unlooked.is_some()), (None, true), "{answer}: {seen:?}");
+    }
+    // Nobody sends an empty password by itself.
+    let seen = look(Some(("", "")), None, vec![hear(&["PING"]), say(NOAUTH), Hold]).await;
+    assert_eq!(failure(&seen), Some(FailureKind::AuthenticationRequired));
+}
+
+#[tokio::test]
 async fn what_may_not_be_asked_is_a_note() {
     let refuse = || say("-NOPERM this user has no permissions to run the command\r\n");
     let seen = look(None, None, vec![hear(&["PING"]), refuse(), hear(&["INFO"]), refuse(), Hold]).await;
