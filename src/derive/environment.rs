@@ -13,7 +13,7 @@ use super::kafka_names;
 use super::loopback::Asked;
 use super::served::{beside, known_port, served, technology};
 use super::variable::{Environment, Variable};
-use super::{Connection, kafka_client, security, vantage};
+use super::{Connection, kafka_client, security, unencoded, vantage};
 use crate::catalog::{Known, Port, Role, Speaks, Technology, catalog};
 use crate::plan::{Expectation, Origin, OriginKind, Published, TLS_BY_DEFAULT};
 use crate::stack::{Container, Stack};
@@ -70,6 +70,10 @@ fn of_container(stack: &Stack, container: &Container) -> Vec<Connection> {
             continue;
         }
         let mut addresses = address::parse(value);
+        if let Some(unsure) = unencoded::connection(stack, container, (name, value), !addresses.is_empty()) {
+            found.push(unsure);
+            continue;
+        }
         let shown = if text::is_secret_name(name) { "***".to_owned() } else { address::shown(value, &addresses) };
         addresses.retain(|address| !address.scheme.as_deref().is_some_and(is_datagram));
         // Of a list, clients need one address that works: `localhost` beside others is spare.
@@ -147,9 +151,8 @@ fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Conne
     let protocol =
         meaning.protocol(server.or(published.map(|(container, _)| container)), published.map(|(_, port)| port));
     let mut login = credentials::find(address, asked.variable, asked.environment, protocol);
-    if login.credentials.is_none() {
-        login.credentials = credentials::without_password(asked.variable, asked.environment, protocol, server);
-    }
+    let empty = || credentials::without_password(asked.variable, asked.environment, protocol, server);
+    login.credentials = login.credentials.or_else(empty);
     let mut settings = settings(address, &meaning, protocol, login.absent);
     let security = if protocol == Protocol::Kafka {
         let client = kafka_client::find(asked.variable, asked.environment, security_protocol(address));

@@ -14,6 +14,7 @@ mod loopback;
 pub mod published;
 pub mod security;
 pub mod served;
+pub mod unencoded;
 pub mod variable;
 
 #[cfg(test)]
@@ -38,7 +39,7 @@ pub struct Connection {
     pub expect: Expectation,
     /// What the client's settings say of how it connects, by name:
     /// `credentials` (`none` or `file`), `driver`, `tls`, MySQL's JDBC parameters verbatim, `authorities` (the file in the
-    /// client's container with those that it trusts), and of a Kafka client `topics` (with commas between), `group`, and the
+    /// client's container with those that it trusts), `unreadable` (why its address cannot be read for sure), and of a Kafka client `topics` (with commas between), `group`, and the
     /// variables that say what it speaks: `security-variable`, `mechanism-variable`.
     pub settings: Vec<(String, String)>,
     /// How the client secures its connections, as far as its settings say.

@@ -217,6 +217,33 @@ fn clients_that_connect_in_different_ways_are_planned_apart() {
 }
 
 #[test]
+fn a_url_that_clients_read_in_different_ways_is_not_left_out_without_a_word() {
+    for (variables, expected) in [
+        (&[("DB_URL", "postgresql://app:pa#ss@db:5432/shop")][..], &["app -> db:5432 cannot"][..]),
+        (&[("DB_URL", "postgresql://app:pa/ss@db/shop")], &["app -> db:5432 cannot"]),
+        (&[("DB_URL", "postgresql://app:pa%23ss@db/shop")], &["app -> db:5432/shop ready"]),
+        (&[("DB_URL", "postgresql://app:pa#ss@elsewhere.example/shop")], &[]),
+        // Each stays beside the other.
+        (
+            &[("CACHE", "tcp://db:5432"), ("DB_URL", "postgresql://app:pa#ss@db/shop")],
+            &["app -> db:5432 ready", "app -> db:5432 by DB_URL cannot"],
+        ),
+    ] {
+        let mut app = container("app", "any:1");
+        app.environment = variables.iter().map(|&(name, value)| (name.into(), value.into())).collect();
+        let stack = stack([app, container("db", "postgres:17")]);
+        let checks = build(&stack, crate::derive::environment::derive(&stack), &Narrow::default());
+        let told = |check: &Check| match &check.readiness {
+            Readiness::Cannot(reason) if reason.contains("DB_URL") && !format!("{check:?}").contains("ss@") => "cannot",
+            Readiness::Ready => "ready",
+            other => panic!("{other:?}"),
+        };
+        let told: Vec<_> = checks.iter().map(|check| format!("{} {}", check.id, told(check))).collect();
+        assert_eq!(told, expected, "{variables:?}");
+    }
+}
+
+#[test]
 fn what_differs_is_planned_apart() {
     let mut stack = shop();
     let environment =

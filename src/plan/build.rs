@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::{Check, Credentials, Expectation, OriginKind, Published, Readiness, Security, Vantage};
 use crate::derive::Connection;
 use crate::derive::hosts::{Place, place};
+use crate::derive::unencoded::UNREADABLE;
 use crate::stack::{Container, PublishedAt, Stack, Status};
 use crate::target::{Protocol, Target};
 use crate::text;
@@ -73,6 +74,9 @@ fn other_login(known: &Check, connection: &Connection) -> bool {
     let said = |name: &str| {
         connection.settings.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     };
+    if unreadable(&known.settings) != unreadable(&connection.settings) {
+        return true;
+    }
     if let (Some(one), Some(other)) = (&known.credentials, &connection.credentials) {
         return one != other
             || known.security != connection.security
@@ -83,6 +87,11 @@ fn other_login(known: &Check, connection: &Connection) -> bool {
     known.target.protocol == Protocol::Kafka
         && connection.origin.kind == OriginKind::Environment
         && matches!(protocols, (Some(one), Some(other)) if one != other)
+}
+
+/// Why the address of a connection cannot be read for sure, where it cannot.
+fn unreadable(settings: &[(String, String)]) -> Option<&str> {
+    settings.iter().find(|(name, _)| name == UNREADABLE).map(|(_, reason)| reason.as_str())
 }
 
 impl Narrow {
@@ -132,7 +141,10 @@ fn published_identity(stack: &Stack, published: &Published, target: &Target) -> 
 }
 
 fn check(stack: &Stack, id: String, connection: Connection) -> Check {
-    let readiness = readiness(stack, &connection);
+    let readiness = match (readiness(stack, &connection), unreadable(&connection.settings)) {
+        (Readiness::Ready, Some(reason)) => Readiness::Cannot(reason.to_owned()),
+        (readiness, _) => readiness,
+    };
     Check {
         id,
         from: connection.from,

@@ -4,6 +4,7 @@ mod jdbc;
 mod keywords;
 mod list;
 mod parameters;
+pub mod unencoded;
 mod url;
 
 use std::net::IpAddr;
