@@ -108,10 +108,11 @@ pub fn derive(stack: &Stack, expectations: &[String]) -> Result<Vec<Connection>,
 
 /// How whoever looks from there secures a connection that says TLS, or SASL, by its scheme.
 fn secured(stack: &Stack, from: &Vantage, target: &Target, written: &str) -> (Security, Vec<(String, String)>) {
-    let scheme = written.trim().split_once("://").map_or("", |(scheme, _)| scheme);
+    let scheme = written.trim().split_once("://").map_or("", |(scheme, _)| scheme).to_ascii_lowercase();
     let (tls, sasl) = match target.protocol {
         Protocol::Https => (Tls::Required, None),
-        Protocol::Kafka => kafka_client::of_protocol(scheme),
+        Protocol::Redis if catalog().of_scheme(&scheme).is_some_and(|(_, tls)| tls) => (Tls::Required, None),
+        Protocol::Kafka => kafka_client::of_protocol(&scheme),
         _ => (Tls::Unsaid, None),
     };
     // A mechanism that nobody names is the one that is found there.
@@ -119,10 +120,12 @@ fn secured(stack: &Stack, from: &Vantage, target: &Target, written: &str) -> (Se
     if tls != Tls::Required {
         return (Security { tls, mechanism, ..Security::default() }, Vec::new());
     }
+    // As a variable with such an address says it.
+    let said = (target.protocol == Protocol::Redis).then(|| ("tls".to_owned(), "true".to_owned()));
     let variables = from.container().and_then(|id| stack.by_id(id)).map(|container| &container.environment);
     let (more_authorities, file) =
         variables.map(|variables| security::of_container(&Environment::new(variables))).unwrap_or_default();
-    let settings = file.map(|file| (security::AUTHORITIES.to_owned(), file)).into_iter().collect();
+    let settings = said.into_iter().chain(file.map(|file| (security::AUTHORITIES.to_owned(), file))).collect();
     (Security { tls, more_authorities, mechanism, ..Security::default() }, settings)
 }
 
@@ -216,7 +219,9 @@ fn spoken(scheme: &str) -> Result<(Protocol, Option<u16>), DeclaredError> {
         return Ok((Protocol::Kafka, catalog().of_scheme("kafka").and_then(|(kafka, _)| kafka.default_port)));
     }
     if let Some((technology, tls)) = catalog().of_scheme(scheme) {
-        return Ok((if tls { Protocol::Tcp } else { technology.protocol() }, technology.default_port));
+        // What is spoken over TLS, and by which probe.
+        let secured = tls && technology.protocol() != Protocol::Redis;
+        return Ok((if secured { Protocol::Tcp } else { technology.protocol() }, technology.default_port));
     }
     let known = catalog().technologies().iter().flat_map(|technology| &technology.schemes).map(String::as_str);
     let known = known.chain(Protocol::ALL.iter().map(|protocol| protocol.scheme()));
@@ -320,113 +325,4 @@ fn hint(nearest: Option<&str>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::derive::testing::{container, port, stack};
-
-    fn shop() -> Stack {
-        let mut replicas = [container("app", "orders:1"), container("app", "orders:1")];
-        for (container, number) in replicas.iter_mut().zip(1..) {
-            (container.number, container.scaled) = (number, true);
-            container.id = format!("app-{number}");
-        }
-        let mut redis = container("redis", "redis:7");
-        redis.ports = vec![port(6379, 26379, "0.0.0.0")];
-        let [first, second] = replicas;
-        stack([first, second, redis, container("mysql", "mysql:9")])
-    }
-
-    fn of(text: &str) -> Result<Vec<String>, String> {
-        let shown = |found: Connection| {
-            let not = if found.expect == Expectation::Closed { "-/->" } else { "->" };
-            let behind = found.published.map(|published| format!(" ({})", published.service)).unwrap_or_default();
-            format!("{} {not} {}{behind}", found.from, found.target)
-        };
-        let found = derive(&shop(), &[text.to_owned()]).map_err(|error| error.to_string())?;
-        Ok(found.into_iter().map(shown).collect())
-    }
-
-    #[test]
-    fn expectations_are_understood() {
-        for (text, expected) in [
-            ("mysql -> redis://redis:6379", vec!["mysql -> redis://redis:6379"]),
-            ("mysql->redis://redis", vec!["mysql -> redis://redis:6379"]),
-            ("app -> kafka://kafka:29092", vec!["app#1 -> kafka://kafka:29092", "app#2 -> kafka://kafka:29092"]),
-            ("app#2 -> postgres://db/shop", vec!["app#2 -> postgres://db:5432/shop"]),
-            ("redis -/-> mysql://mysql:3306/shop", vec!["redis -/-> mysql://mysql:3306/shop"]),
-            ("host -> http://localhost:8080/health?x=1", vec!["host -> http://localhost:8080/health?x=1"]),
-            ("host -> https://example.org", vec!["host -> https://example.org:443"]),
-            ("host -> localhost:26379", vec!["host -> redis://localhost:26379 (redis)"]),
-            ("engine -> localhost:26379", vec!["engine -> redis://localhost:26379 (redis)"]),
-            ("network:default -> mysql:3306", vec!["network:default -> mysql://mysql:3306"]),
-            ("network:shop_default -> tcp://[::1]:80", vec!["network:shop_default -> tcp://[::1]:80"]),
-            ("host -> redis://redis:6379/0", vec!["host -> redis://redis:6379"]),
-            ("host -> redis://redis:6379/3", vec!["host -> redis://redis:6379/3"]),
-        ] {
-            assert_eq!(of(text), Ok(expected.into_iter().map(str::to_owned).collect()), "{text}");
-        }
-    }
-
-    #[test]
-    fn schemes_of_kafka_say_how_its_client_connects() {
-        for (scheme, expected) in [
-            ("plaintext", Some("PLAINTEXT")),
-            ("ssl", Some("SSL")),
-            ("sasl_plaintext", Some("SASL_PLAINTEXT")),
-            ("SASL_SSL", Some("SASL_SSL")),
-            ("kafka", None),
-        ] {
-            let found = derive(&shop(), &[format!("host -> {scheme}://localhost:9093")]).unwrap().remove(0);
-            assert_eq!(found.target.protocol, Protocol::Kafka);
-            assert_eq!(found.security.kafka_protocol(), expected, "{scheme}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_understood_says_what_to_write() {
-        for (text, said) in [
-            ("app kafka:9092", "write `app -> kafka://kafka:29092`"),
-            ("-> kafka:9092", "is no expectation"),
-            ("app ->", "is no expectation"),
-            ("ap -> tcp://redis:6379", "did you mean app?"),
-            ("ap -> tcp://redis:6379", "look from host, engine, app, mysql and redis"),
-            ("app#3 -> tcp://redis:6379", "it has 1 and 2"),
-            ("app#x -> tcp://redis:6379", "has no container x"),
-            ("network:defalt -> tcp://redis:6379", "did you mean default?"),
-            ("app -> kafak://kafka:29092", "did you mean kafka?"),
-            ("app -> tcp://redis", "has no port"),
-            ("app -> redis", "has no port"),
-            ("app -> tcp://redis:0", "is no target"),
-            ("app -> tcp://redis:70000", "is no target"),
-            ("app -> kafka://a:1,b:2", "is no target"),
-            ("app -> ", "is no expectation"),
-        ] {
-            let error = of(text).unwrap_err();
-            assert!(error.contains(said), "{text}: {error}");
-        }
-    }
-
-    #[test]
-    fn credentials_are_taken_and_never_shown() {
-        let found = derive(&shop(), &["mysql -> mysql://u:s3cret@mysql:3306/shop".into()]).unwrap().remove(0);
-        assert_eq!(found.credentials.as_ref().map(|credentials| credentials.user.as_str()), Some("u"));
-        assert!(!format!("{found:?}").contains("s3cret"), "{found:?}");
-        let error = of("mysql -> mysql://u:s3cret@mysql:99999").unwrap_err();
-        assert!(!error.contains("s3cret"), "{error}");
-        for to in [
-            "mysql://u:12?s3cret@mysql:7014/db",
-            "http://admin:77/s3cret@mysql:33060/x",
-            "mysql://u:s3cret@mysql:99999",
-            "mysql://u:a s3cret@mysql:3306",
-            "s3cret:s3cret@mysql",
-            "redis:s3cret",
-            "http://mysql:99999/s3cret",
-            "redis:6379,password=s3cret,x",
-        ] {
-            for text in [format!("mysql -> {to}"), format!("{to} -> mysql"), to.to_owned()] {
-                let error = of(&text).unwrap_err();
-                assert!(!error.contains("s3cret"), "{text}: {error}");
-            }
-        }
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Check, Credentials, Expectation, OriginKind, Published, Readiness, Security, Vantage};
+use super::{Check, Credentials, Expectation, OriginKind, Published, Readiness, Security, Tls, Vantage};
 use crate::derive::Connection;
 use crate::derive::hosts::{Place, place};
 use crate::derive::unencoded::UNREADABLE;
@@ -77,6 +77,11 @@ fn other_login(known: &Check, connection: &Connection) -> bool {
     if unreadable(&known.settings) != unreadable(&connection.settings) {
         return true;
     }
+    // Of Redis, TLS is a matter of the port: who speaks it there and who surely does not cannot both be right.
+    let tls = [known.security.tls, connection.security.tls];
+    if known.target.protocol == Protocol::Redis && tls.contains(&Tls::Required) && tls.contains(&Tls::Off) {
+        return true;
+    }
     if let (Some(one), Some(other)) = (&known.credentials, &connection.credentials) {
         return one != other
             || known.security != connection.security
@@ -101,7 +106,7 @@ impl Narrow {
         }
         let (place, _) = check.place(stack);
         let near = |vantage: &Vantage| *vantage == check.from || vantage.container() == Some(place.as_str());
-        let at = [check.target.to_string(), check.target.address(), check.target.host.clone()];
+        let at = [check.target.to_string(), check.shown_target(), check.target.address(), check.target.host.clone()];
         let fits = |glob: &String| at.iter().any(|text| wildmatch::WildMatch::new(glob).matches(text));
         (self.services.is_empty() || self.services.iter().any(near))
             && (self.from.is_empty() || self.from.contains(&check.from))
@@ -175,7 +180,9 @@ fn merge(check: &mut Check, connection: Connection) {
             check.settings.push((name, value));
         }
     }
-    if check.security == Security::default() {
+    // Whoever declares a connection says with its scheme that TLS is spoken, and nothing of what the client verifies.
+    let declared = check.origins.iter().all(|origin| origin.kind == OriginKind::Declared);
+    if check.security == Security::default() || (declared && check.security.tls == connection.security.tls) {
         check.security = connection.security;
     }
     check.origins.push(connection.origin);

@@ -280,6 +280,16 @@ pub struct Check {
 }
 
 impl Check {
+    /// The target as it is shown: where Redis is spoken over TLS, its scheme says so.
+    #[must_use]
+    pub fn shown_target(&self) -> String {
+        let target = self.target.to_string();
+        match target.strip_prefix("redis://") {
+            Some(rest) if self.security.tls == Tls::Required => format!("rediss://{rest}"),
+            _ => target,
+        }
+    }
+
     /// Where it leads, whatever name it is called by: the container that is meant, else the host, and the port there.
     #[must_use]
     pub fn place(&self, stack: &Stack) -> (String, u16) {

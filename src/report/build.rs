@@ -48,7 +48,7 @@ pub fn planned(check: &Check) -> CheckResult {
     CheckResult {
         id: check.id.clone(),
         from: check.from.to_string(),
-        target: check.target.to_string(),
+        target: check.shown_target(),
         expect: match check.expect {
             Expectation::Answers => "answers".into(),
             Expectation::Closed => "closed".into(),

@@ -314,7 +314,7 @@ impl Failed<'_> {
         };
         let to = match self.redirect {
             Some(redirect) => format!("{} sends it to {}{resolved}", check.target.address(), redirect.address()),
-            None => format!("{}{resolved}", check.target),
+            None => format!("{}{resolved}", check.shown_target()),
         };
         format!("from {}: {to}: {phase}: {}", check.from, self.failure.detail)
     }
