@@ -101,3 +101,26 @@ fn who_has_no_way_to_an_address_is_to_be_changed() {
     let (subject, service, _) = of("no route to host", "172.30.0.3", &|_| ());
     assert_eq!((subject.as_str(), service.as_str()), ("web:80", "web"));
 }
+
+#[test]
+fn whoever_asks_for_a_database_of_redis_that_is_not_to_be_had_is_told_what_to_change() {
+    let stack = stack([container("app", "app:1"), container("cache", "redis:7")]);
+    let from = crate::derive::vantage(&stack.containers[0]);
+    let facts = Facts { stack, ..Facts::default() };
+    for (kind, detail, path, said) in [
+        (Kind::UnknownDatabase, "ERR DB index is out of range", Some("16"), "correct the 16 in REDIS_URL"),
+        (Kind::UnknownDatabase, "ERR SELECT is not allowed in cluster mode", Some("3"), "database 0 alone: take the 3"),
+        (Kind::PermissionDenied, "NOPERM this user has no permissions", Some("3"), "+select in cache"),
+        (Kind::PermissionDenied, "NOPERM this user has no permissions", None, "cache said: NOPERM"),
+    ] {
+        let mut check = testing::check(from.clone(), Protocol::Redis, "cache", 6379);
+        (check.target.path, check.origins[0].name) = (path.map(Into::into), "REDIS_URL".into());
+        let seen = Seen::of(check);
+        let failure = Failure { phase: PhaseName::Request, kind, detail: detail.into() };
+        let failed = Failed { seen: &seen, redirect: None, failure: &failure };
+        let mut rules = crate::rule::RULES.iter();
+        let (rule, cause) = rules.find_map(|rule| Some((rule.id, (rule.explain)(&facts, &failed)?))).unwrap();
+        assert_eq!(rule, "expectation-unmet");
+        assert!(cause.help.contains(said), "{}", cause.help);
+    }
+}

@@ -1,5 +1,7 @@
 //! Inside a container, localhost is the container itself.
 
+use std::collections::BTreeSet;
+
 use super::{Cause, Facts, Failed, Rule};
 use crate::observation::FailureKind as Kind;
 use crate::plan::OriginKind;
@@ -69,6 +71,10 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     })
 }
 
+fn share_a_network(one: &Container, other: &Container) -> bool {
+    one.network_names().any(|name| other.network_names().any(|own| own == name))
+}
+
 /// The services that have this port, in their containers or else on the host, with their ports in the network.
 fn meant<'a>(facts: &'a Facts, client: &Container, port: u16) -> Vec<(&'a Container, u16)> {
     let others = || facts.stack.containers.iter().filter(|other| !facts.stack.share_namespace(other, client));
@@ -83,6 +89,49 @@ fn meant<'a>(facts: &'a Facts, client: &Container, port: u16) -> Vec<(&'a Contai
         };
         found = others().filter_map(published).collect();
     }
-    found.dedup_by(|one, other| one.0.service == other.0.service);
+    // Whoever is on another network is not reached by name. Of replicas one says it for all.
+    if found.iter().any(|(other, _)| share_a_network(other, client)) {
+        found.retain(|(other, _)| share_a_network(other, client));
+    }
+    let mut known = BTreeSet::new();
+    found.retain(|(other, inner)| known.insert((other.service.as_str(), *inner)));
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::derive::testing::{container, stack};
+
+    #[test]
+    fn of_those_who_have_the_port_the_reachable_ones_are_named_once() {
+        let server = |service: &str, number: u32| {
+            let mut server = container(service, "any:1");
+            (server.exposed, server.number) = (vec![6379], number);
+            server.id = format!("{service}-{number}");
+            server
+        };
+        let named = |stack| {
+            let facts = Facts { stack, ..Facts::default() };
+            let client = facts.stack.of_service("app").next().expect("a client");
+            meant(&facts, client, 6379).iter().map(|(other, _)| other.service.clone()).collect::<Vec<_>>()
+        };
+        let containers = || {
+            vec![
+                container("app", "any:1"),
+                server("cache", 1),
+                server("store", 1),
+                server("cache", 2),
+                server("away", 1),
+            ]
+        };
+        let mut apart = stack(containers());
+        for at in apart.containers.iter_mut().filter(|it| it.service == "away").flat_map(|it| &mut it.attachments) {
+            at.network = "shop_back".into();
+        }
+        assert_eq!(named(apart.clone()), ["cache", "store"]);
+        // Where nobody is reachable, whom it means is said all the same.
+        apart.containers.retain(|container| matches!(container.service.as_str(), "app" | "away"));
+        assert_eq!(named(apart), ["away"]);
+    }
 }

@@ -1,5 +1,7 @@
 //! A name that nobody in the project has.
 
+use std::collections::BTreeSet;
+
 use super::{Cause, Facts, Failed, Rule};
 use crate::nearest::nearest;
 use crate::observation::FailureKind as Kind;
@@ -11,6 +13,14 @@ pub const RULE: Rule = Rule::new("unknown-host-name", explain);
 
 /// Names that the engine gives a meaning of its own.
 const ENGINE_NAMES: [&str; 2] = ["host.docker.internal", "gateway.docker.internal"];
+
+/// The services beside the client that are on a network of its own, or all where none is.
+fn others<'a>(facts: &'a Facts, client: &Container) -> Vec<&'a str> {
+    let shares = |other: &&Container| other.network_names().any(|name| client.network_names().any(|own| own == name));
+    let beside = || facts.stack.containers.iter().filter(|other| other.service != client.service);
+    let near: BTreeSet<_> = beside().filter(shares).map(|other| other.service.as_str()).collect();
+    if near.is_empty() { facts.stack.services() } else { near.into_iter().collect() }
+}
 
 fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     if failed.redirect.is_some() || !failed.is(&[Kind::NameNotFound, Kind::ResolverFailed]) {
@@ -49,7 +59,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
         }
         None => format!(
             "the services here are {}; {} names none of them",
-            text::list(&facts.stack.services()),
+            text::list(&others(facts, client)),
             failed.origin()
         ),
     };

@@ -285,6 +285,8 @@ async fn first_questions(
         && let Reply::Refused(words) = talk.ask(cmd("SELECT").arg(number)).await?
     {
         let kind = match kind(&words) {
+            // The account is in, and may not do this.
+            FailureKind::ServerRefuses if words.starts_with("NOPERM") => FailureKind::PermissionDenied,
             // Out of range, no such number, not in a cluster.
             FailureKind::ServerRefuses if words.starts_with("ERR ") => FailureKind::UnknownDatabase,
             kind => kind,

@@ -148,7 +148,7 @@ async fn what_a_login_or_a_database_is_refused_for_is_told_apart() {
     for (words, kind) in [
         ("-ERR DB index is out of range\r\n", FailureKind::UnknownDatabase),
         ("-ERR SELECT is not allowed in cluster mode\r\n", FailureKind::UnknownDatabase),
-        ("-NOPERM this user has no permissions to run the 'select' command\r\n", FailureKind::ServerRefuses),
+        ("-NOPERM this user has no permissions to run the 'select' command\r\n", FailureKind::PermissionDenied),
     ] {
         let rest = vec![say("+OK\r\n"), hear(&["SELECT", "16"]), say(words), Hold];
         let seen = look(Some(("app", PASSWORD)), Some("16"), [begin(), rest].concat()).await;
