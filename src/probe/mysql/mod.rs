@@ -9,7 +9,10 @@
 //! measured on MySQL 9.7 and MariaDB 10.11: 130 such logins with a limit of 5 did not block, 5 connections that were
 //! closed after the greeting did, and so did 5 that were closed in the middle of a login. MySQL logs such a login from
 //! `log_error_verbosity=3` on (2 is the default); MariaDB writes one warning, as it does for a connection that is just
-//! closed, so the account's name says whose it is.
+//! closed, so the account's name says whose it is. For an account that it does not have MySQL plays one, with a plugin
+//! that it draws once for each name; where that is `sha256_password`, MySQL 9 warns at each look that this is deprecated.
+//! No other end is quieter: the plugin begins before the client's first answer to it, every unknown name may draw it, and
+//! to leave before counts against the address.
 //!
 //! A server holds passwords of `caching_sha2_password` once somebody logged in with them over TLS or under its key; from
 //! then on their hash is enough. A client that may do neither gets in only while the server holds its password, so it is
