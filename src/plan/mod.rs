@@ -164,6 +164,7 @@ impl PartialEq for Credentials {
 /// How a client secures its connections, as its own settings say. Holds no secret: certificates are public.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and no state follows from another")]
 pub struct Security {
     /// Whether it speaks TLS.
     pub tls: Tls,

@@ -1,7 +1,7 @@
 //! URLs whose password has a character that should have been percent-encoded.
 //!
 //! `/`, `?` and `#` end the part of a URL in which user and password stand (RFC 3986, section 3.2). What a client makes
-//! of them there differs: SQLAlchemy takes all three for a part of the password, libpq only the last two, Go's `net/url`
+//! of them there differs: `SQLAlchemy` takes all three for a part of the password, libpq only the last two, Go's `net/url`
 //! and what Python's `urllib` reads (redis-py) none, so that such a client finds no server.
 
 use super::{host_and_port, is_template, port_number, unquote};

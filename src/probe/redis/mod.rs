@@ -88,18 +88,22 @@ pub(crate) async fn converse(
         .and_then(|known| Some((known.user.as_str(), known.password.as_ref()?)))
         .filter(|(user, password)| !(user.is_empty() && password.expose_secret().is_empty()));
     let locked = greet(attempt, &mut talk).await?;
-    match account {
+    let agreed = match account {
         Some((user, password)) if password.expose_secret().is_empty() => {
-            if !log_in_without_password(attempt, &mut talk, user, password, locked.is_some()).await? {
-                return Ok(());
-            }
+            log_in_without_password(attempt, &mut talk, user, password, locked.is_some()).await?
         }
-        Some((user, password)) => log_in(attempt, &mut talk, user, password, locked.is_some()).await?,
+        Some((user, password)) => {
+            log_in(attempt, &mut talk, user, password, locked.is_some()).await?;
+            true
+        }
         None if locked.is_some() => {
             return Err(attempt
                 .fail(PhaseName::Login, Fault::new(FailureKind::AuthenticationRequired, locked.unwrap_or_default())));
         }
-        None => {}
+        None => true,
+    };
+    if !agreed {
+        return Ok(());
     }
     let database = database(attempt, target);
     let seen =
@@ -216,17 +220,14 @@ async fn log_in_without_password(
             }
         })
         .await?;
-    let ends = match &refused {
-        Some(words) => {
-            if let Some(phase) = attempt.observation.phases.last_mut() {
-                phase.ok = false;
-            }
-            format!("those that send it are refused ({words}), the others are let in")
+    let ends = if let Some(words) = &refused {
+        if let Some(phase) = attempt.observation.phases.last_mut() {
+            phase.ok = false;
         }
-        None => {
-            attempt.reached(Depth::LoggedIn);
-            "those that send it are let in, the others are asked for a password".to_owned()
-        }
+        format!("those that send it are refused ({words}), the others are let in")
+    } else {
+        attempt.reached(Depth::LoggedIn);
+        "those that send it are let in, the others are asked for a password".to_owned()
     };
     if refused.is_none() && !locked {
         return Ok(true);
