@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::*;
 use crate::derive::testing::{self, container, port, stack};
 use crate::observation::{KafkaPeer, MysqlPeer, Redirect};
-use crate::plan::{Published, Tls, Vantage, build::Narrow, build::build};
+use crate::plan::{Published, Security, Tls, Vantage, build::Narrow, build::build};
 use crate::target::Protocol;
 
 /// The addresses that [`stack`] gives: app 2, web 3, db 4.

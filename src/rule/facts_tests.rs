@@ -4,7 +4,7 @@ use super::*;
 use crate::derive::testing::{self, container, port, stack};
 use crate::plan::{Published, Vantage};
 use crate::stack::{PublishedAt, Status};
-use crate::target::Protocol;
+use crate::target::{Protocol, Target};
 
 /// Two brokers; from here `kafka1` is asked, which sends to `localhost:39093`.
 fn facts(wanted: bool, from: Vantage) -> Facts {
