@@ -338,3 +338,28 @@ fn a_client_that_verifies_by_a_file_that_nobody_could_read_does_not_pass() {
         assert_eq!((seen.verdict, told), (verdict, verdict == Verdict::Inconclusive), "{seen:?}");
     }
 }
+
+#[test]
+fn no_password_goes_to_a_process_on_the_host_that_may_be_anybodys() {
+    let on_host = |service: &str, url: Option<&str>| {
+        let mut container = container(service, "any:1");
+        container.network_mode = "host".into();
+        container.environment = url.map(|url| ("REDIS_URL".into(), url.into())).into_iter().collect();
+        container
+    };
+    let app = || on_host("app", Some("redis://:secret@localhost:6379"));
+    let withheld = |stack: &Stack| {
+        let checks = build(stack, crate::derive::environment::derive(stack), &Narrow::default());
+        let [check] = &checks[..] else { panic!("{checks:?}") };
+        assert_eq!(check.credentials.is_none(), check.setting("credentials") == Some("withheld"));
+        check.credentials.is_none()
+    };
+    assert!(withheld(&stack([app()])));
+    // The stack's own: another container there, or who publishes the port.
+    assert!(!withheld(&stack([app(), on_host("cache", None)])));
+    let mut cache = container("cache", "redis:7");
+    cache.ports = vec![port(6379, 6379, "0.0.0.0")];
+    let published = stack([app(), cache]);
+    let checks = build(&published, crate::derive::environment::derive(&published), &Narrow::default());
+    assert!(checks.iter().all(|check| check.credentials.is_some()), "{checks:?}");
+}

@@ -239,9 +239,17 @@ fn stands(stack: &Stack, container: &Container) -> Readiness {
     }
 }
 
-/// Credentials go only to a peer that is a container of this stack.
+/// Credentials go only to a peer that is a container of this stack. On the host's own loopback that is who publishes the port,
+/// or perhaps another container that is there too.
 fn is_ours(stack: &Stack, check: &Check) -> bool {
     let asker = check.from.container().and_then(|id| stack.by_id(id));
+    let on_host = |container: &Container| stack.namespace_owner(container).on_host_network();
     check.published.is_some()
-        || matches!(place(stack, asker, &check.target.host), Place::Containers(_) | Place::Loopback)
+        || match place(stack, asker, &check.target.host) {
+            Place::Containers(_) => true,
+            Place::Loopback => asker.is_some_and(|asker| {
+                !on_host(asker) || stack.containers.iter().any(|other| other.id != asker.id && on_host(other))
+            }),
+            _ => false,
+        }
 }

@@ -135,6 +135,22 @@ impl Seen {
     pub const fn of(check: Check) -> Self {
         Self { check, via: None, observation: None, verdict: Verdict::Inconclusive, reason: None, failure: None }
     }
+
+    /// Where it stands that this connection must work, for messages: the variable's name, the port. What somebody only
+    /// asked crosscheck to look at stands in a setting that nobody named.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        match (self.written(), self.check.origins.is_empty()) {
+            (Some(origin), _) => origin.name.clone(),
+            (None, true) => String::new(),
+            (None, false) => format!("the setting that names {}", self.check.target.address()),
+        }
+    }
+
+    /// The first origin that is a place in the stack's configuration.
+    fn written(&self) -> Option<&Origin> {
+        self.check.origins.iter().find(|origin| origin.kind != OriginKind::Declared)
+    }
 }
 
 impl Failed<'_> {
@@ -257,20 +273,10 @@ impl Failed<'_> {
         }
     }
 
-    /// Where it stands that this connection must work, for messages: the variable's name, the port. What somebody only
-    /// asked crosscheck to look at stands in a setting that nobody named.
+    /// The same as [`Seen::origin`].
     #[must_use]
     pub fn origin(&self) -> String {
-        match (self.written(), self.seen.check.origins.is_empty()) {
-            (Some(origin), _) => origin.name.clone(),
-            (None, true) => String::new(),
-            (None, false) => format!("the setting that names {}", self.seen.check.target.address()),
-        }
-    }
-
-    /// The first origin that is a place in the stack's configuration.
-    fn written(&self) -> Option<&Origin> {
-        self.seen.check.origins.iter().find(|origin| origin.kind != OriginKind::Declared)
+        self.seen.origin()
     }
 
     /// What to set so that the client looks for `host:port` instead, in the form in which its setting is written:
@@ -279,7 +285,7 @@ impl Failed<'_> {
     pub fn correction(&self, host: &str, port: u16) -> String {
         let target = &self.seen.check.target;
         let (old, new) = (target.address(), host_and_port(host, port));
-        let Some(origin) = self.written() else {
+        let Some(origin) = self.seen.written() else {
             let named =
                 if self.seen.check.origins.is_empty() { String::new() } else { format!("{} to ", self.origin()) };
             return format!("{named}{new}");

@@ -1,6 +1,6 @@
 //! Why a broker does not come up, by the last lines of its log: what the rules about it share.
 
-use super::{Cause, Facts, Failed, kafka_listeners, service_restarting};
+use super::{Cause, Facts, Failed, kafka_listeners, service_restarting, waiting};
 use crate::observation::{Fact, FailureKind as Kind};
 use crate::stack::Container;
 use crate::target::is_loopback;
@@ -142,11 +142,18 @@ pub type Words = fn(&Facts, &Container, Option<&str>) -> (String, String);
 /// Claims a failed check whose server does not come up for this reason.
 #[must_use]
 pub fn explain(facts: &Facts, failed: &Failed, reason: Reason, words: Words) -> Option<Cause> {
-    let container = failed.server(facts)?;
-    if failed.client(facts).is_some_and(|client| client.id == container.id) {
+    let server = failed.server(facts)?;
+    if failed.client(facts).is_some_and(|client| client.id == server.id) {
         return None;
     }
-    let (told, line) = reason_of_failure(facts, container, failed)?;
+    // Perhaps the broker is why its client's server was never started.
+    let container = waiting::culprit(facts, server);
+    let found = if container.id == server.id {
+        reason_of_failure(facts, container, failed)
+    } else {
+        self::reason(facts, container)
+    };
+    let (told, line) = found?;
     let mut cause = (told == reason).then(|| cause(facts, container, line, words))?;
     cause.evidence.push(failed.evidence());
     Some(cause)
@@ -165,6 +172,7 @@ pub fn inspect(facts: &Facts, wanted: Reason, words: Words) -> Vec<Cause> {
 fn cause(facts: &Facts, container: &Container, line: Option<&str>, words: Words) -> Cause {
     let label = container.label();
     let (message, help) = words(facts, container, line);
+    let message = format!("{message}{}", waiting::so(facts, container));
     let unread = facts.logs.get(&container.id).and_then(Fact::unseen);
     let evidence = match (line, unread) {
         (Some(line), _) => format!("{label}'s log: {line}"),
@@ -278,5 +286,23 @@ mod tests {
         ] {
             assert!(!waits(voters, &extra_hosts), "{voters}");
         }
+    }
+
+    #[test]
+    fn who_waits_for_a_broker_that_does_not_start_is_told_of_the_broker() {
+        let mut facts = facts(Status::Exited, &[], lines(&[UNMAPPED]));
+        let mut setup = container("setup", "setup:1");
+        setup.state.status = Status::Created;
+        setup.depends_on =
+            vec![crate::stack::Dependency { service: "kafka".into(), condition: "service_healthy".into() }];
+        facts.stack.containers.push(setup);
+        let app = crate::derive::vantage(&facts.stack.containers[0]);
+        let seen = crate::rule::testing::failing(app, "setup", 80, &[], Kind::NameNotFound);
+        let (rule, cause) = crate::rule::testing::told(&facts, &seen);
+        assert_eq!((rule, cause.subject.as_str()), ("kafka-listener-protocol-missing", "kafka"));
+        assert!(cause.message.ends_with(", so setup, which waits for it, was never started"), "{}", cause.message);
+        // The same words where nobody looks for it.
+        let found = crate::rule::RULES.iter().find(|known| known.id == rule).unwrap().inspect.unwrap()(&facts);
+        assert_eq!(found[0].message, cause.message);
     }
 }

@@ -18,7 +18,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     let mut evidence = vec![failed.evidence()];
     evidence.extend(failed.client(facts).and_then(|client| logged(facts, client)));
     let server = failed.server(facts).map_or_else(|| failed.host().to_owned(), |server| server.service.clone());
-    Some(cause(failed.seen, &server, evidence))
+    Some(cause(failed.seen, &server, &failed.origin(), evidence))
 }
 
 /// Where the client's password is not known, its own words are the proof.
@@ -28,7 +28,7 @@ fn inspect(facts: &Facts) -> Vec<Cause> {
         let client = facts.stack.by_id(seen.check.from.container()?)?;
         let place = seen.check.place(&facts.stack).0;
         let server = facts.stack.by_id(&place).map_or(place, |server| server.service.clone());
-        Some(cause(seen, &server, vec![logged(facts, client)?]))
+        Some(cause(seen, &server, &seen.origin(), vec![logged(facts, client)?]))
     };
     facts.checks.iter().filter(undecided).filter_map(told).collect()
 }
@@ -37,9 +37,8 @@ fn logged(facts: &Facts, client: &Container) -> Option<String> {
     facts.logged(client, WORDS).map(|line| format!("the log of {}: {line}", client.label()))
 }
 
-fn cause(seen: &Seen, server: &str, evidence: Vec<String>) -> Cause {
+fn cause(seen: &Seen, server: &str, origin: &str, evidence: Vec<String>) -> Cause {
     let from = seen.check.from.identity();
-    let origin = seen.check.origins.first().map(|origin| origin.name.clone()).unwrap_or_default();
     let instead = match seen.check.setting(TLS_BY_DEFAULT) {
         Some(_) => "sslMode=trust or stricter: its driver speaks no TLS by itself",
         None => "sslMode=REQUIRED in the place of useSSL=false",

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Facts, kafka_start, port_already_allocated, service_restarting};
+use super::{Facts, port_already_allocated, service_restarting};
 use crate::stack::{Container, Dependency, Status};
 use crate::text;
 
@@ -27,8 +27,7 @@ fn waited_for<'a>(facts: &'a Facts, container: &'a Container) -> Option<&'a Cont
         }
         for dependency in &waiting.depends_on {
             for other in facts.stack.of_service(&dependency.service) {
-                // Where the log of a broker says why it does not start, rules of its own tell.
-                if keeps(dependency, other) && kafka_start::reason(facts, other).is_none() {
+                if keeps(dependency, other) {
                     return Some(other);
                 }
                 ahead.push(other);
