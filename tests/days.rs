@@ -164,7 +164,7 @@ fn five_seconds_after_a_kill_nothing_of_ours_runs() {
     }
     // What was made and never started is swept when it has expired; here it must not wait so long.
     for id in ours(true) {
-        Command::new("docker").args(["rm", "-f", &id]).output().unwrap();
+        Command::new("docker").args(["rm", "-fv", &id]).output().unwrap();
     }
 }
 
@@ -236,7 +236,7 @@ fn a_round_trip_leaves_no_topic_however_it_ends() {
     }
     assert!(cut_short > 6, "only {cut_short} runs were cut short");
     for id in ours(true) {
-        Command::new("docker").args(["rm", "-f", &id]).output().unwrap();
+        Command::new("docker").args(["rm", "-fv", &id]).output().unwrap();
     }
 }
 

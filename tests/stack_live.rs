@@ -82,7 +82,7 @@ impl Project {
 
 impl Drop for Project {
     fn drop(&mut self) {
-        let down = ["--profile", "never", "down", "--remove-orphans", "--timeout", "0"];
+        let down = ["--profile", "never", "down", "-v", "--remove-orphans", "--timeout", "0"];
         let _ = Command::new("docker")
             .args(["compose", "-p", &self.name, "-f"])
             .arg(self.file())

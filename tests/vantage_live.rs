@@ -157,7 +157,7 @@ async fn a_container_that_changed_since_it_was_read() {
         fixture.redis(service, &[]);
     }
     let stack = fixture.stack().await;
-    docker(&["rm", "-f", &fixture.name("removed")]);
+    docker(&["rm", "-fv", &fixture.name("removed")]);
     docker(&["stop", "-t", "0", &fixture.name("stopped")]);
     docker(&["restart", "-t", "0", &fixture.name("restarted")]);
     for via in [Via::Auto, Via::Netns, Via::Sidecar, Via::Exec, Via::Agent] {
