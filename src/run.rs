@@ -224,15 +224,22 @@ async fn observe_and_survey(
     collected?;
     facts.declared = declared;
     judge::verdicts(facts);
-    evidence::collect(ways, &connection.docker, facts, &sessions).await;
-    if facts.checks.iter().any(|seen| seen.verdict == Verdict::Fail) {
-        // Nobody is accused for what happened while we looked.
-        match read::read(connection, &facts.stack.project).await {
-            Ok(later) => facts.changed = facts.stack.changed_until(&later),
-            // A project that is gone has changed as a whole.
-            Err(StackError::Vanished { .. }) => facts.changed = facts.stack.changed_until(&Stack::default()),
-            Err(error) => facts.gone = Some(error.to_string()),
-        }
+    let project = facts.stack.project.clone();
+    let failed = facts.checks.iter().any(|seen| seen.verdict == Verdict::Fail);
+    // Nobody is accused for what happened while we looked.
+    let again = async { if failed { Some(read::read(connection, &project).await) } else { None } };
+    let collecting = async {
+        evidence::collect(ways, &connection.docker, facts, &sessions).await;
+        // The probes end meanwhile.
+        drop(sessions);
+    };
+    let (again, ()) = tokio::join!(again, collecting);
+    match again {
+        None => {}
+        Some(Ok(later)) => facts.changed = facts.stack.changed_until(&later),
+        // A project that is gone has changed as a whole.
+        Some(Err(StackError::Vanished { .. })) => facts.changed = facts.stack.changed_until(&Stack::default()),
+        Some(Err(error)) => facts.gone = Some(error.to_string()),
     }
     Ok(())
 }

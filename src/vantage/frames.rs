@@ -9,8 +9,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 /// The longest frame that either side reads, in bytes.
 const LONGEST: usize = 1 << 20;
 
-/// How much of a stream goes into one frame, in bytes.
-pub const CHUNK: usize = 32 << 10;
+/// How much of a stream goes into one frame, and waits for it at either end, in bytes: a hundred sessions have several each.
+pub const CHUNK: usize = 8 << 10;
 
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
 
-use super::attached::BUFFER;
 use super::enter::Enter;
 use super::frames::{self, CHUNK, Frame, Kind};
 use super::remote::{Streams, last_words};
@@ -67,9 +66,9 @@ impl Line {
             }
             state.open.insert(session, heard);
         }
-        let (input, orders) = tokio::io::duplex(BUFFER);
-        let (out, output) = tokio::io::duplex(BUFFER);
-        let (err, errors) = tokio::io::duplex(BUFFER);
+        let (input, orders) = tokio::io::duplex(CHUNK);
+        let (out, output) = tokio::io::duplex(CHUNK);
+        let (err, errors) = tokio::io::duplex(CHUNK);
         // What is sent to a switchboard that has ended is answered by its end, which every session is told.
         let _ = self.frames.send(Frame::new(session, Kind::Open, enter));
         tokio::spawn(say(session, orders, self.frames.clone()));
