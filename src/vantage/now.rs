@@ -27,8 +27,13 @@ pub async fn now(docker: &Docker, id: &str) -> Option<Now> {
         Ok(found) => {
             let state = found.state?;
             let word = state.status.map(|status| status.to_string()).unwrap_or_default();
-            let what = format!("its container no longer runs: {word}, exit code {}", state.exit_code.unwrap_or(0));
             let restarting = state.restarting.unwrap_or(false);
+            let code = state.exit_code.unwrap_or(0);
+            let what = if restarting {
+                format!("its container is restarting after exit code {code}")
+            } else {
+                format!("its container no longer runs: {word}, exit code {code}")
+            };
             let pid = state.pid.and_then(|pid| u32::try_from(pid).ok()).unwrap_or(0);
             Some(Now { runs: pid != 0 && !restarting, pid, what })
         }
