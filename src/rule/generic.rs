@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::{Cause, Facts, Failed, Rule, Seen, kafka_listeners};
+use super::{Cause, Facts, Failed, Rule, Seen, kafka_listeners, unknown_database};
 use crate::observation::{FailureKind as Kind, HttpPeer, KafkaPeer, Peer};
 use crate::stack::Container;
 use crate::target::Protocol;
@@ -166,29 +166,9 @@ pub const EXPECTATION_UNMET: Rule = Rule::new("expectation-unmet", |facts, faile
     let kind = failed.failure.kind;
     seen(facts, failed, &[kind], "answers, but not as its client needs it", |facts, failed| {
         let said = || format!("{} said: {}", server(facts, failed), failed.failure.detail);
-        redis_database_help(facts, failed).unwrap_or_else(said)
+        unknown_database::help_of_redis(facts, failed).unwrap_or_else(said)
     })
 });
-
-/// What helps where Redis does not let a client have the database whose number it asks for.
-fn redis_database_help(facts: &Facts, failed: &Failed) -> Option<String> {
-    let target = &failed.seen.check.target;
-    let number = target.path.as_deref().filter(|_| target.protocol == Protocol::Redis)?;
-    let (server, origin) = (server(facts, failed), failed.origin());
-    match failed.failure.kind {
-        Kind::UnknownDatabase if failed.failure.detail.contains("cluster") => {
-            Some(format!("a cluster has database 0 alone: take the {number} out of {origin}"))
-        }
-        Kind::UnknownDatabase => Some(format!(
-            "{server} counts its databases from 0 and has 16 of them, unless its setting `databases` says otherwise: \
-             correct the {number} in {origin}, or raise `databases`"
-        )),
-        Kind::PermissionDenied => Some(format!(
-            "let the account choose a database (ACL SETUSER … +select in {server}), or take the {number} out of {origin}"
-        )),
-        _ => None,
-    }
-}
 
 /// A cause about the server, for failures of these kinds.
 pub(super) fn seen(

@@ -1,6 +1,6 @@
 //! The database that a client names does not exist.
 
-use super::{Cause, Facts, Failed, Rule};
+use super::{Cause, Facts, Failed, Rule, generic};
 use crate::nearest::nearest;
 use crate::observation::FailureKind as Kind;
 use crate::stack::Container;
@@ -44,5 +44,26 @@ fn help(failed: &Failed, from: &str, name: &str, database: Option<&str>, server:
     match nearest(wanted, made.iter().map(|(_, value)| *value)) {
         Some(meant) => format!("{name} makes the database {meant}: is that the one meant in {origin} of {from}?"),
         None => format!("correct the name in {origin} of {from}, or create the database in {name}"),
+    }
+}
+
+/// What helps where Redis does not let a client have the database whose number it asks for.
+#[must_use]
+pub fn help_of_redis(facts: &Facts, failed: &Failed) -> Option<String> {
+    let target = &failed.seen.check.target;
+    let number = target.path.as_deref().filter(|_| target.protocol == Protocol::Redis)?;
+    let (server, origin) = (generic::server(facts, failed), failed.origin());
+    match failed.failure.kind {
+        Kind::UnknownDatabase if failed.failure.detail.contains("cluster") => {
+            Some(format!("a cluster has database 0 alone: take the {number} out of {origin}"))
+        }
+        Kind::UnknownDatabase => Some(format!(
+            "{server} counts its databases from 0 and has 16 of them, unless its setting `databases` says otherwise: \
+             correct the {number} in {origin}, or raise `databases`"
+        )),
+        Kind::PermissionDenied => Some(format!(
+            "let the account choose a database (ACL SETUSER … +select in {server}), or take the {number} out of {origin}"
+        )),
+        _ => None,
     }
 }

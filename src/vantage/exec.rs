@@ -11,14 +11,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bollard::Docker;
-use bollard::body_full;
+use bollard::body_stream;
 use bollard::errors::Error;
 use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use bollard::models::HostConfig;
 use bollard::query_parameters::{
     ContainerArchiveInfoOptionsBuilder, InspectContainerOptions, StatsOptionsBuilder, UploadToContainerOptionsBuilder,
 };
-use futures_util::StreamExt;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::{OnceCell, RwLock, Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout};
@@ -32,6 +33,9 @@ use super::sidecar::{IMPORT, PATIENCE, REMOVAL, in_time};
 
 /// How many containers are visited at once.
 const AT_ONCE: usize = 8;
+
+/// How much of the probe is given to the engine at once, in bytes.
+const PIECE: usize = 256 << 10;
 
 /// How long to wait before asking again whether our processes have ended.
 const BREATH: Duration = Duration::from_millis(40);
@@ -121,7 +125,7 @@ impl Guests {
         self.may_visit(container).await?;
         let folder = &luggage.folder;
         let options = UploadToContainerOptionsBuilder::new().path("/").build();
-        let upload = self.docker.upload_to_container(container, Some(options), body_full(luggage.archive.clone()));
+        let upload = self.docker.upload_to_container(container, Some(options), body_stream(pieces(&luggage.archive)));
         let uploaded = timeout(IMPORT, upload).await.unwrap_or(Err(Error::RequestTimeoutError));
         let looked = match uploaded {
             Ok(()) => self.start(container, luggage).await,
@@ -284,6 +288,13 @@ impl Guests {
             sleep(BREATH).await;
         }
     }
+}
+
+/// An archive piece by piece: given whole, it would be copied for every container.
+fn pieces(archive: &Bytes) -> impl Stream<Item = Bytes> + Send + use<> {
+    let archive = archive.clone();
+    let starts = (0..archive.len()).step_by(PIECE);
+    stream::iter(starts.map(move |start| archive.slice(start..archive.len().min(start + PIECE))))
 }
 
 /// The process that removes our folder when it is told to, or when nobody holds its stdin any more.
