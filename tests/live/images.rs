@@ -53,12 +53,14 @@ async fn an_image_of_the_users_own_is_taken_and_never_pulled() {
     let stack = fixture.stack().await;
     // Our own image is made by the first sidecar.
     let ours = ways(&stack, Via::Sidecar).await;
-    let _ = session(&ours, &stack, "server").await;
+    let held = session(&ours, &stack, "server").await;
     let listed = docker(&["ps", "--filter", &format!("label=dev.crosscheck={}", ours.run()), "--format", "{{.Image}}"]);
-    ours.close().await;
     let images = Images(fixture.project.clone());
     let plain = images.name("plain");
+    // While it is in use, nobody removes it.
     docker(&["tag", &listed, &plain]);
+    held.close().await;
+    ours.close().await;
     let started = images.derive(&plain, "started", r#"["/crosscheck"]"#);
     let hello = r#"["redis-cli", "--version"]"#;
     let other =
