@@ -124,29 +124,17 @@ fn uses(facts: &Facts, redirect: &Redirect, listener: Option<(&Container, u16)>)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::derive::testing::{container, port, stack};
+    use crate::derive::testing::{self, container, port, stack};
     use crate::observation::Observation;
-    use crate::plan::{Check, Expectation, Readiness, Security};
     use crate::rule::Seen;
-    use crate::target::{Protocol, Target};
+    use crate::target::Protocol;
 
     fn told(environment: &[(&str, &str)], ports: &[(u16, u16)], client: Option<u16>) -> String {
         let mut kafka = container("kafka", "apache/kafka:4.1.0");
         kafka.environment = environment.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         kafka.ports = ports.iter().map(|(inner, outer)| port(*inner, *outer, "127.0.0.1")).collect();
         let app = container("app", "app:1");
-        let check = |port| Check {
-            id: format!("app -> kafka:{port}"),
-            from: crate::derive::vantage(&app),
-            target: Target::new(Protocol::Kafka, "kafka", port),
-            origins: Vec::new(),
-            expect: Expectation::Answers,
-            published: None,
-            readiness: Readiness::Ready,
-            settings: Vec::new(),
-            security: Security::default(),
-            credentials: None,
-        };
+        let check = |port| testing::check(crate::derive::vantage(&app), Protocol::Kafka, "kafka", port);
         let checks = client.map(|port| Seen::of(check(port))).into_iter().collect();
         let facts = Facts { stack: stack([app, kafka]), checks, ..Facts::default() };
         let redirect = Redirect {

@@ -68,11 +68,11 @@ mod tests {
     use std::net::IpAddr;
 
     use super::*;
-    use crate::derive::testing::{container, port, stack};
+    use crate::derive::testing::{self, container, port, stack};
     use crate::observation::{Failure, FailureKind, Observation, PhaseName, Redirect};
-    use crate::plan::{Check, Expectation, Published, Readiness, Security, Vantage};
+    use crate::plan::{Check, Published, Vantage};
     use crate::rule::{RULES, Seen};
-    use crate::target::{Protocol, Target};
+    use crate::target::Protocol;
 
     /// Which rule explains that the host is sent to `kafka1:9092`, and all that is told beside, of two brokers whose
     /// listener on port 19092 is advertised as localhost.
@@ -86,22 +86,9 @@ mod tests {
             ];
         }
         brokers[0].ports = vec![port(9092, 39092, "127.0.0.1")];
-        let check = Check {
-            id: "host -> kafka1:9092 (published)".into(),
-            from: Vantage::Host,
-            target: Target::new(Protocol::Kafka, "127.0.0.1", 39092),
-            origins: Vec::new(),
-            expect: Expectation::Answers,
-            published: Some(Published {
-                container: "kafka1-id".into(),
-                service: "kafka1".into(),
-                container_port: 9092,
-            }),
-            readiness: Readiness::Ready,
-            settings: Vec::new(),
-            security: Security::default(),
-            credentials: None,
-        };
+        let published = Published { container: "kafka1-id".into(), service: "kafka1".into(), container_port: 9092 };
+        let check =
+            Check { published: Some(published), ..testing::check(Vantage::Host, Protocol::Kafka, "127.0.0.1", 39092) };
         let redirect = |number: u8, failure| Redirect {
             name: format!("broker {number}"),
             id: Some(number.into()),
