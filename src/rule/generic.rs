@@ -4,7 +4,8 @@
 use std::net::IpAddr;
 
 use super::{Cause, Facts, Failed, Rule, Seen, kafka_listeners, unknown_database};
-use crate::observation::{FailureKind as Kind, HttpPeer, KafkaPeer, Peer};
+use crate::observation::{Depth, FailureKind as Kind, HttpPeer, KafkaPeer, Observation, Peer, PhaseName};
+use crate::plan::Tls;
 use crate::stack::Container;
 use crate::target::Protocol;
 use crate::text;
@@ -322,11 +323,35 @@ fn closed_help(facts: &Facts, failed: &Failed) -> String {
             ),
         };
     }
+    if let Some(plain) = spoken_without_tls(facts, failed) {
+        return format!(
+            "{} speaks without TLS on that port, as {} shows: use the form of the address without TLS in {}, or a port with it",
+            server(facts, failed),
+            plain.check.id,
+            failed.origin()
+        );
+    }
     let slow = if failed.is(&[Kind::Silent]) { "; --timeout gives it more time" } else { "" };
     format!(
         "look whether {} is still starting, hangs, or expects another protocol on that port{slow}",
         server(facts, failed)
     )
+}
+
+/// The check that had an answer without TLS where this one had none with it.
+fn spoken_without_tls<'a>(facts: &'a Facts, failed: &Failed) -> Option<&'a Seen> {
+    let check = &failed.seen.check;
+    if failed.redirect.is_some() || failed.failure.phase != PhaseName::Tls {
+        return None;
+    }
+    let answered = |seen: &&Seen| {
+        let plain = |seen: &Observation| seen.depth >= Depth::Answered && seen.certificate.is_none();
+        seen.check.target.protocol == check.target.protocol
+            && seen.check.security.tls != Tls::Required
+            && seen.check.place(&facts.stack) == check.place(&facts.stack)
+            && seen.observation.as_ref().is_some_and(plain)
+    };
+    facts.checks.iter().find(answered)
 }
 
 /// Why a container has no way to an address, by the networks that it is on.

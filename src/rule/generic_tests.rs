@@ -1,10 +1,10 @@
-//! What is told of a broker that is still starting.
+//! What generic rules tell: of a broker that starts, of wrong ports, of ways that lead nowhere.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
 use crate::derive::testing::{self, container, port, stack};
-use crate::observation::{Fact, Failure, Listener, PhaseName, Survey};
+use crate::observation::{Fact, Failure, Listener, Survey};
 use crate::plan::{Check, Published, Vantage};
 use crate::rule::testing::{failing, survey};
 use crate::target::Protocol;
@@ -122,5 +122,25 @@ fn whoever_asks_for_a_database_of_redis_that_is_not_to_be_had_is_told_what_to_ch
         let (rule, cause) = rules.find_map(|rule| Some((rule.id, (rule.explain)(&facts, &failed)?))).unwrap();
         assert_eq!(rule, "expectation-unmet");
         assert!(cause.help.contains(said), "{}", cause.help);
+    }
+}
+
+#[test]
+fn who_speaks_tls_to_a_port_without_it_is_told_who_gets_an_answer_there() {
+    let told = |other_port: u16, tls: Tls| {
+        let stack = stack([container("app", "app:1"), container("cache", "redis:7")]);
+        let app = || crate::derive::vantage(&stack.containers[0]);
+        let mut silent = failing(app(), "cache", 6379, &["172.30.0.3"], Kind::Silent);
+        silent.failure.as_mut().unwrap().phase = PhaseName::Tls;
+        let mut other = Seen::of(testing::check(app(), Protocol::Redis, "cache", other_port));
+        (other.check.id, other.check.security.tls) = ("web -> cache".into(), tls);
+        other.observation = Some(Observation { depth: Depth::Answered, ..Observation::default() });
+        let facts = Facts { stack, checks: vec![silent, other], ..Facts::default() };
+        crate::rule::testing::told(&facts, &facts.checks[0]).1.help
+    };
+    let said = told(6379, Tls::Unsaid);
+    assert!(said.starts_with("cache speaks without TLS on that port, as web -> cache shows"), "{said}");
+    for said in [told(6380, Tls::Unsaid), told(6379, Tls::Required)] {
+        assert!(said.starts_with("look whether cache is still starting"), "{said}");
     }
 }
