@@ -61,8 +61,8 @@ pub(super) async fn connect_from(surroundings: &Surroundings) -> Result<Connecti
     let transport = Transport::to(&endpoint)?;
     let failed = |error| explain(&endpoint, &error);
     let docker = transport.docker(None).map_err(failed)?;
-    let info = ask_for_info(&docker);
     let greeting = if matches!(endpoint.address, Address::Ssh(_)) { GREETING_BY_SSH } else { GREETING };
+    let info = ask_for_info(&docker, greeting);
     let version = match tokio::time::timeout(greeting, docker.version()).await {
         Ok(version) => version.map_err(failed)?,
         Err(_) => return Err(unreachable(&endpoint, format!("no answer in {} s", greeting.as_secs()))),
@@ -91,9 +91,9 @@ pub(super) async fn connect_from(surroundings: &Surroundings) -> Result<Connecti
 
 /// Asks for `/info` beside everything else: the engine takes longest over describing itself, since it starts programs to
 /// ask them for their versions.
-fn ask_for_info(docker: &Docker) -> Info {
+fn ask_for_info(docker: &Docker, greeting: Duration) -> Info {
     let docker = docker.clone();
-    let asked = tokio::spawn(async move { tokio::time::timeout(GREETING, docker.info()).await.ok()?.ok() });
+    let asked = tokio::spawn(async move { tokio::time::timeout(greeting, docker.info()).await.ok()?.ok() });
     async move { asked.await.ok().flatten() }.boxed().shared()
 }
 

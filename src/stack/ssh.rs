@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -121,7 +121,15 @@ impl Resolved {
 #[derive(Debug)]
 pub struct Tunnel {
     destination: Destination,
-    trunks: Mutex<Vec<Trunk>>,
+    trunks: Mutex<Trunks>,
+}
+
+/// The logins there are.
+#[derive(Debug, Default)]
+struct Trunks {
+    open: Vec<Trunk>,
+    /// The last login that failed, and when.
+    failed: Option<(Instant, Failed)>,
 }
 
 /// A login that connections share.
@@ -143,15 +151,36 @@ impl Tunnel {
     /// # Errors
     /// When `ssh` cannot be started, or does not log in; a [`Failed`] is inside then.
     pub async fn open(&self) -> io::Result<Line> {
+        let asked = Instant::now();
         // Held while a trunk opens: servers turn away many that log in at once.
         let mut trunks = self.trunks.lock().await;
-        trunks.retain(|trunk| trunk.path.exists());
+        // Whoever waited for a login that failed would only fail again, as much later.
+        if let Some((_, failed)) = trunks.failed.as_ref().filter(|(when, _)| *when >= asked) {
+            return Err(failed.clone().into());
+        }
+        trunks.open.retain(|trunk| trunk.path.exists());
         let place = trunks
+            .open
             .iter()
             .find_map(|trunk| Some((trunk.path.clone(), Arc::clone(&trunk.places).try_acquire_owned().ok()?)));
         if let Some((path, place)) = place {
             return self.start(&path, "no", place);
         }
+        match self.log_in().await {
+            Ok((trunk, line)) => {
+                trunks.open.push(trunk);
+                Ok(line)
+            }
+            Err(error) => {
+                let failed = error.get_ref().and_then(|inner| inner.downcast_ref::<Failed>()).cloned();
+                trunks.failed = failed.map(|failed| (Instant::now(), failed));
+                Err(error)
+            }
+        }
+    }
+
+    /// Opens a trunk, and its first connection.
+    async fn log_in(&self) -> io::Result<(Trunk, Line)> {
         let (path, places) = (socket_path()?, Arc::new(Semaphore::new(ON_A_TRUNK)));
         let place = Arc::clone(&places).try_acquire_owned().map_err(io::Error::other)?;
         let mut line = self.start(&path, "yes", place)?;
@@ -167,8 +196,7 @@ impl Tunnel {
         timeout(LOGIN, opened)
             .await
             .unwrap_or_else(|_| Err(Failed::new(None, &format!("no login in {} s", LOGIN.as_secs())).into()))?;
-        trunks.push(Trunk { path, places });
-        Ok(line)
+        Ok((Trunk { path, places }, line))
     }
 
     fn start(&self, path: &Path, master: &str, place: OwnedSemaphorePermit) -> io::Result<Line> {

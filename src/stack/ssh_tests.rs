@@ -66,3 +66,27 @@ fn nobody_can_guess_where_a_trunk_listens() {
     assert_ne!(one, other);
     assert_eq!(one.file_name().unwrap().len(), "crosscheck-".len() + 16);
 }
+
+#[tokio::test]
+async fn whoever_waits_for_a_login_that_fails_fails_with_it() {
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = server.local_addr().unwrap().port();
+    let logins = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = Arc::clone(&logins);
+    std::thread::spawn(move || {
+        while let Ok(stream) = server.accept() {
+            counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            drop(stream);
+        }
+    });
+    let destination = Destination { user: None, host: "127.0.0.1".into(), port: Some(port), socket: None };
+    let tunnel = Tunnel::new(destination);
+    let said = |opened: io::Result<Line>| opened.err().unwrap().to_string();
+    let (one, other) = tokio::join!(tunnel.open(), tunnel.open());
+    assert_eq!(said(one), said(other));
+    let at_once = logins.load(std::sync::atomic::Ordering::SeqCst);
+    assert!(at_once <= 1, "{at_once} logins");
+    // Who comes later tries again.
+    said(tunnel.open().await);
+    assert_eq!(logins.load(std::sync::atomic::Ordering::SeqCst), 2 * at_once);
+}

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use bollard::Docker;
 use bollard::query_parameters::InspectContainerOptions;
@@ -58,12 +59,29 @@ impl Fixture {
     /// Starts a Redis on the network, unless the arguments say another.
     pub fn redis(&self, service: &str, arguments: &[&str]) {
         self.run(service, arguments, &["redis-server", "--save", "", "--port", "6379"]);
+        // The host's ports are not for tests: none is there then.
+        if !arguments.contains(&"host") {
+            self.listens(service);
+        }
     }
 
     /// Starts a Redis in another container's network namespace.
     pub fn redis_in(&self, service: &str, other: &str, port: &str) {
         let network = format!("container:{}", self.name(other));
         self.run(service, &["--network", &network], &["redis-server", "--save", "", "--port", port]);
+        self.listens(service);
+    }
+
+    /// Waits until a Redis is there to be seen.
+    fn listens(&self, service: &str) {
+        let listens = || docker(&["logs", &self.name(service)]).contains("Ready to accept connections");
+        let listens = (0..200).any(|_| {
+            listens() || {
+                std::thread::sleep(Duration::from_millis(50));
+                false
+            }
+        });
+        assert!(listens, "{service} never listened: {}", docker(&["logs", &self.name(service)]));
     }
 
     fn run(&self, service: &str, arguments: &[&str], command: &[&str]) {
@@ -76,7 +94,6 @@ impl Fixture {
         all.extend(arguments);
         let image = image();
         all.push(&image);
-        // The host's ports are not for tests.
         all.extend(if arguments.contains(&"host") { &["sleep", "600"] } else { command });
         docker(&all);
     }
