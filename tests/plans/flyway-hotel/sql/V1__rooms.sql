@@ -1,0 +1,1 @@
+CREATE TABLE rooms (id INT PRIMARY KEY, floor INT NOT NULL);
