@@ -1,0 +1,3 @@
+path "secret/data/mysql:3306/*" {
+  capabilities = ["read", "list"]
+}
