@@ -83,6 +83,7 @@ fn without_password(words: &str, next: &mut bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::derive::testing::pairs;
     use std::net::{IpAddr, Ipv4Addr};
 
     use crate::stack::{Health, PublishedPort, Stack, State, Stranger};
@@ -98,7 +99,7 @@ mod tests {
             ("DB_URL", "mysql://db/x?any=SEKRET"),
         ];
         let container = Container {
-            environment: environment.map(|(name, value)| (name.into(), value.into())).into(),
+            environment: pairs(&environment),
             command: words(&[
                 "redpanda start --kafka-addr in://0.0.0.0:9092 --token SEKRET",
                 "--advertise-kafka-addr=in://redpanda:9092",

@@ -80,7 +80,7 @@ fn of_container(stack: &Stack, container: &Container) -> Vec<Connection> {
         if addresses.iter().any(|address| !is_loopback(&address.host)) {
             addresses.retain(|address| !is_loopback(&address.host));
         }
-        let origin = Origin { kind: OriginKind::Environment, name: text::line(name, 128), value: Some(shown) };
+        let origin = Origin::new(OriginKind::Environment, text::line(name, 128), Some(shown));
         let asked = Asked { stack, container, environment: &environment, variable: &variable, known };
         found.extend(addresses.iter().filter_map(|address| connection(&asked, address, &origin)));
     }

@@ -89,11 +89,12 @@ fn is_printable(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::derive::testing::pairs;
 
-    fn named(image: &str, addresses: usize, pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        let pairs: Vec<_> = pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    fn named(image: &str, addresses: usize, variables: &[(&str, &str)]) -> Vec<(String, String)> {
+        let variables = pairs(variables);
         let container = Container { image: image.into(), ..Container::default() };
-        settings(&container, &Environment::new(&pairs), addresses)
+        settings(&container, &Environment::new(&variables), addresses)
     }
 
     fn pair(name: &str, value: &str) -> (String, String) {
@@ -102,13 +103,13 @@ mod tests {
 
     #[test]
     fn names_that_can_mean_nothing_else_count() {
-        let pairs = [
+        let variables = [
             ("KAFKA_TOPIC", "orders"),
             ("BILLING_KAFKA_TOPICS", "paid, sent"),
             ("KAFKA_INPUT_TOPIC", "stock"),
             ("KAFKA_GROUP_ID", "billing"),
         ];
-        assert_eq!(named("app:1", 1, &pairs), [pair("topics", "orders,paid,sent,stock"), pair("group", "billing")]);
+        assert_eq!(named("app:1", 1, &variables), [pair("topics", "orders,paid,sent,stock"), pair("group", "billing")]);
     }
 
     #[test]

@@ -48,7 +48,7 @@ fn connection(stack: &Stack, container: &Container, port: &PublishedPort) -> Opt
     Some(Connection {
         from: Vantage::of_published(&stack.engine),
         target,
-        origin: Origin { kind: OriginKind::Published, name, value: Some(mapping) },
+        origin: Origin::new(OriginKind::Published, name, Some(mapping)),
         published: Some(Published {
             container: container.id.clone(),
             service: container.service.clone(),

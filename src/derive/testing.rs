@@ -45,13 +45,18 @@ pub(crate) fn port(container_port: u16, host_port: u16, host_address: &str) -> P
     PublishedPort { container_port, host_port: Some(host_port), host_address: host_address.parse().unwrap() }
 }
 
+/// Variables or settings, by name.
+pub(crate) fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|&(name, value)| (name.into(), value.into())).collect()
+}
+
 /// A check that a variable asks for, of a client of whose settings nothing is known.
 pub(crate) fn check(from: Vantage, protocol: Protocol, host: &str, port: u16) -> Check {
     Check {
         id: format!("{from} -> {host}:{port}"),
         from,
         target: Target::new(protocol, host, port),
-        origins: vec![Origin { kind: OriginKind::Environment, name: "URL".into(), value: None }],
+        origins: vec![Origin::new(OriginKind::Environment, "URL".into(), None)],
         expect: Expectation::Answers,
         published: None,
         readiness: Readiness::Ready,

@@ -43,6 +43,7 @@ pub fn connection(
             kind: OriginKind::Environment,
             name,
             value: Some(format!("{base}://***@{}", target.address())),
+            location: None,
         },
         target,
         published: None,

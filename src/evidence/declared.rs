@@ -176,7 +176,7 @@ async fn run(command: &mut Command, stdin: Option<&[u8]>) -> Result<Vec<u8>, Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::derive::testing::{container, stack};
+    use crate::derive::testing::{container, pairs, stack};
 
     /// The names of the files that are younger than a container of 2026, of files with these years.
     fn changed(files: &[(&str, &str)], named: &[&str]) -> Option<Vec<String>> {
@@ -238,10 +238,7 @@ mod tests {
 
     #[test]
     fn differences_are_named_and_values_are_not() {
-        let app = Container {
-            environment: [("A", "1"), ("B", "2$"), ("C", "3")].map(|(n, v)| (n.into(), v.into())).into(),
-            ..container("app", "app:1")
-        };
+        let app = Container { environment: pairs(&[("A", "1"), ("B", "2$"), ("C", "3")]), ..container("app", "app:1") };
         let service =
             serde_json::json!({ "image": "app:2", "environment": { "A": "1", "B": "2$$", "C": "SEKRET", "D": null } });
         assert_eq!(differences(&service, &app), ["image app:2", "environment C"]);

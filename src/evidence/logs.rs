@@ -67,12 +67,13 @@ fn lines(bytes: &[u8], secrets: &BTreeSet<String>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::derive::testing::pairs;
     use crate::stack::Container;
 
     #[test]
     fn lines_are_safe_to_print_and_hold_no_secret() {
         let environment = [("DB_PASSWORD", "hunter2"), ("PIN_PASSWORD", "abc"), ("NAME", "shop")];
-        let environment = environment.map(|(name, value)| (name.into(), value.into())).into();
+        let environment = pairs(&environment);
         let stack = Stack { containers: vec![Container { environment, ..Container::default() }], ..Stack::default() };
         let log = b"\x1b[31mred\n\nlogin shop with hunter2 abc\nmysql://me:topsecret@db/x failed\n\xff\xfe";
         let lines = lines(log, &stack.secrets());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::*;
-use crate::derive::testing::{self, container, stack};
+use crate::derive::testing::{self, container, pairs, stack};
 use crate::observation::{Coordinator, KafkaPeer, Redirect};
 use crate::plan::Origin;
 use crate::rule::kafka_brokers::{AUTO_CREATE, OFFSETS_REPLICAS, OFFSETS_TOPIC};
@@ -19,7 +19,7 @@ fn cluster(brokers: u8) -> Stack {
 /// What one broker says.
 fn broker(settings: &[(&str, &str)], topics: &[(&str, bool)]) -> KafkaPeer {
     KafkaPeer {
-        settings: settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        settings: pairs(settings).into_iter().collect(),
         topics: topics.iter().map(|(name, exists)| ((*name).into(), *exists)).collect::<BTreeMap<_, _>>(),
         ..KafkaPeer::default()
     }
@@ -28,8 +28,8 @@ fn broker(settings: &[(&str, &str)], topics: &[(&str, bool)]) -> KafkaPeer {
 /// A check of `app` with these settings that reached these brokers.
 fn seen(stack: &Stack, settings: &[(&str, &str)], brokers: Vec<KafkaPeer>, coordinator: Option<Coordinator>) -> Seen {
     let mut seen = Seen::of(Check {
-        origins: vec![Origin { kind: OriginKind::Environment, name: "KAFKA_BROKERS".into(), value: None }],
-        settings: settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        origins: vec![Origin::new(OriginKind::Environment, "KAFKA_BROKERS".into(), None)],
+        settings: pairs(settings),
         ..testing::check(
             crate::derive::vantage(stack.of_service("app").next().unwrap()),
             Protocol::Kafka,
@@ -134,7 +134,7 @@ fn brokers_of_another_cluster_do_not_count() {
     let case = |variables: [&[(&str, &str)]; 3]| {
         let mut stack = cluster(3);
         for (container, variables) in stack.containers.iter_mut().skip(1).zip(variables) {
-            container.environment = variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+            container.environment = pairs(variables);
         }
         let absent = broker(&[(OFFSETS_REPLICAS, "3")], &[(OFFSETS_TOPIC, false)]);
         let seen = seen(&stack, &[("group", "billing")], vec![absent], None);

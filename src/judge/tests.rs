@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::*;
-use crate::derive::testing::{self, container, port, stack};
+use crate::derive::testing::{self, container, pairs, port, stack};
 use crate::observation::{KafkaPeer, MysqlPeer, Redirect};
 use crate::plan::{Published, Security, Tls, Vantage, build::Narrow, build::build};
 use crate::target::Protocol;
@@ -167,7 +167,7 @@ fn a_login_that_would_change_the_answer_is_not_tried_and_proves_nothing() {
     let stack = shop();
     let ask = |plugin: &str, settings: &[(&str, &str)]| {
         let mut seen = check(from(&stack, "app"), Protocol::Mysql, "db", 3306, YES);
-        seen.check.settings = settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        seen.check.settings = pairs(settings);
         let mut seen = connected(seen, address(4));
         let observation = seen.observation.as_mut().unwrap();
         observation.depth = Depth::Answered;
@@ -203,8 +203,8 @@ fn a_listener_that_wants_a_login_fails_only_who_surely_has_none() {
 #[test]
 fn clients_that_connect_in_different_ways_are_planned_apart() {
     let mut stack = shop();
-    let mut ids = |pairs: &[(&str, &str)]| {
-        let environment = pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    let mut ids = |variables: &[(&str, &str)]| {
+        let environment = pairs(variables);
         stack.containers.iter_mut().find(|c| c.service == "app").unwrap().environment = environment;
         let connections = crate::derive::environment::derive(&stack);
         build(&stack, connections, &Narrow::default()).into_iter().map(|check| check.id).collect::<Vec<_>>()
@@ -230,7 +230,7 @@ fn a_url_that_clients_read_in_different_ways_is_not_left_out_without_a_word() {
         ),
     ] {
         let mut app = container("app", "any:1");
-        app.environment = variables.iter().map(|&(name, value)| (name.into(), value.into())).collect();
+        app.environment = pairs(variables);
         let stack = stack([app, container("db", "postgres:17")]);
         let checks = build(&stack, crate::derive::environment::derive(&stack), &Narrow::default());
         let told = |check: &Check| match &check.readiness {
@@ -246,10 +246,8 @@ fn a_url_that_clients_read_in_different_ways_is_not_left_out_without_a_word() {
 #[test]
 fn what_differs_is_planned_apart() {
     let mut stack = shop();
-    let environment =
-        |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect::<Vec<_>>();
-    let mut ids = |pairs: &[(&str, &str)]| {
-        stack.containers.iter_mut().find(|c| c.service == "app").unwrap().environment = environment(pairs);
+    let mut ids = |variables: &[(&str, &str)]| {
+        stack.containers.iter_mut().find(|c| c.service == "app").unwrap().environment = pairs(variables);
         let connections = crate::derive::environment::derive(&stack);
         build(&stack, connections, &Narrow::default()).into_iter().map(|check| check.id).collect::<Vec<_>>()
     };
@@ -268,7 +266,7 @@ fn a_listener_that_wants_a_login_passes_from_the_host_where_its_settings_say_tha
         let broker = stack.containers.iter_mut().find(|container| container.service == "db").unwrap();
         broker.ports = vec![port(9092, 39092, "0.0.0.0")];
         let variables = [("KAFKA_LISTENERS", "IN://:29092,OUT://:9092"), ("KAFKA_ADVERTISED_LISTENERS", advertised)];
-        broker.environment = variables.map(|(name, value)| (name.into(), value.into())).to_vec();
+        broker.environment = pairs(&variables);
         let mut seen = check(Vantage::Host, Protocol::Kafka, "localhost", 39092, YES);
         seen.check.security.tls = tls;
         seen.check.published =

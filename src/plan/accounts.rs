@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_keyless_client_whose_password_is_not_known_is_not_mended_either() {
         let client = |name: &str, variables: &[(&str, &str)]| {
-            let environment = variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+            let environment = testing::pairs(variables);
             Container { environment, ..testing::container(name, "example/app") }
         };
         let plain = ("SPRING_DATASOURCE_URL", "jdbc:mysql://mysql/shop?useSSL=false");
@@ -212,7 +212,7 @@ mod tests {
     }
 
     fn server(image: &str, variables: &[(&str, &str)]) -> Container {
-        let environment = variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let environment = testing::pairs(variables);
         Container { image: image.into(), environment, ..Container::default() }
     }
 

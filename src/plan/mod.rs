@@ -107,6 +107,28 @@ pub struct Origin {
     pub name: String,
     /// What stands there, without secrets.
     pub value: Option<String>,
+    /// Where it stands in the user's files, as far as these are at hand and still say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+}
+
+impl Origin {
+    /// An origin of which no place in a file is known.
+    #[must_use]
+    pub const fn new(kind: OriginKind, name: String, value: Option<String>) -> Self {
+        Self { kind, name, value, location: None }
+    }
+}
+
+/// A place in a file; lines and columns count from 1.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Location {
+    /// The file, as it is shown: from the working folder where it lies in it.
+    pub file: String,
+    /// The line.
+    pub line: u32,
+    /// The column, in characters.
+    pub column: u32,
 }
 
 /// Where a connection can come from.

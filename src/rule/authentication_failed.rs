@@ -60,7 +60,7 @@ fn remedy(words: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::derive::testing::{self, container, stack};
+    use crate::derive::testing::{self, container, pairs, stack};
     use crate::observation::{Failure, PhaseName};
     use crate::plan::{Check, Origin, OriginKind};
     use crate::rule::Seen;
@@ -91,8 +91,8 @@ mod tests {
             Facts { stack: stack([container("app", "app:1"), container("kafka", "any:1")]), ..Facts::default() };
         let help = |settings: &[(&str, &str)]| {
             let seen = Seen::of(Check {
-                origins: vec![Origin { kind: OriginKind::Environment, name: "KAFKA_BROKERS".into(), value: None }],
-                settings: settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+                origins: vec![Origin::new(OriginKind::Environment, "KAFKA_BROKERS".into(), None)],
+                settings: pairs(settings),
                 ..testing::check(crate::derive::vantage(&facts.stack.containers[0]), Protocol::Kafka, "kafka", 9092)
             });
             let kind = Kind::AuthenticationFailed;

@@ -82,8 +82,7 @@ fn redirects_of_another_protocol_are_not_kafkas() {
 
 #[test]
 fn what_is_to_be_set_is_a_setting() {
-    let origin =
-        |kind, name: &str, value: Option<&str>| Origin { kind, name: name.into(), value: value.map(Into::into) };
+    let origin = |kind, name: &str, value: Option<&str>| Origin::new(kind, name.into(), value.map(Into::into));
     let asked = || origin(OriginKind::Declared, "try", None);
     let expected = || origin(OriginKind::Declared, "--expect", Some("app -> kafka1:9092"));
     let variable = || origin(OriginKind::Environment, "KAFKA_BROKERS", Some("kafka://kafka1:9092"));

@@ -1,14 +1,10 @@
 //! What was seen, where no rule before says why. Each kind of failure has its id, so that no failed check is left
 //! without a finding.
 
-use std::net::IpAddr;
-
-use super::{Cause, Facts, Failed, Rule, Seen, kafka_listeners, unknown_database};
-use crate::observation::{Depth, FailureKind as Kind, HttpPeer, KafkaPeer, Observation, Peer, PhaseName};
-use crate::plan::Tls;
+use super::{Cause, Facts, Failed, Rule, generic_help, unknown_database};
+use crate::observation::{FailureKind as Kind, HttpPeer, KafkaPeer, Peer};
 use crate::stack::Container;
 use crate::target::Protocol;
-use crate::text;
 
 /// The generic rules; they stand last in the registry.
 pub const CONNECTION_REFUSED: Rule = Rule::new("connection-refused", |facts, failed| {
@@ -16,11 +12,11 @@ pub const CONNECTION_REFUSED: Rule = Rule::new("connection-refused", |facts, fai
     let published = failed.redirect.is_none() && failed.seen.check.published.is_some();
     if published
         && failed.is(&[Kind::Closed, Kind::Reset, Kind::Silent])
-        && (kafka_starts(facts, failed).is_some() || refused_inside(facts, failed))
+        && (generic_help::kafka_starts(facts, failed).is_some() || generic_help::refused_inside(facts, failed))
     {
-        return seen(facts, failed, &[failed.failure.kind], "refuses connections", refused_help);
+        return seen(facts, failed, &[failed.failure.kind], "refuses connections", generic_help::refused_help);
     }
-    seen(facts, failed, &[Kind::Refused], "refuses connections", refused_help)
+    seen(facts, failed, &[Kind::Refused], "refuses connections", generic_help::refused_help)
 });
 
 /// Nothing came back.
@@ -38,7 +34,7 @@ pub const CLOSED_WITHOUT_ANSWER: Rule = Rule::new("closed-without-answer", |fact
     let published = failed.redirect.is_none() && failed.seen.check.published.is_some();
     let kinds: &[Kind] =
         if published { &[Kind::Closed, Kind::Silent, Kind::Reset] } else { &[Kind::Closed, Kind::Silent] };
-    seen(facts, failed, kinds, "accepts connections and then gives no answer", closed_help)
+    seen(facts, failed, kinds, "accepts connections and then gives no answer", generic_help::closed_help)
 });
 
 /// Broken off.
@@ -59,7 +55,7 @@ pub const NAME_NOT_RESOLVED: Rule = Rule::new("name-not-resolved", |facts, faile
         service: failed.client(facts).map(|client| client.service.clone()),
         message: format!("the name {} has no address for {from}", failed.host()),
         evidence: vec![failed.evidence()],
-        help: unresolved_help(facts, failed),
+        help: generic_help::unresolved_help(facts, failed),
     })
 });
 
@@ -77,7 +73,7 @@ pub const NETWORK_UNREACHABLE: Rule = Rule::new("network-unreachable", |facts, f
         service: Some(client.service.clone()),
         message: format!("{} has no way to {}: there is no route to it", client.service, failed.address()),
         evidence: vec![failed.evidence()],
-        help: no_way_help(facts, failed, client),
+        help: generic_help::no_way_help(facts, failed, client),
     })
 });
 
@@ -100,12 +96,7 @@ pub const WRONG_PROTOCOL: Rule = Rule::new("wrong-protocol", |facts, failed| {
 
 /// No agreement.
 pub const TLS_FAILED: Rule = Rule::new("tls-failed", |facts, failed| {
-    seen(facts, failed, &[Kind::TlsFailed], "does not agree on TLS", |facts, failed| {
-        if failed.failure.detail.contains("without TLS") {
-            return format!("{} answers in plain text: use http:// or its TLS port", server(facts, failed));
-        }
-        format!("compare the TLS settings of {} with those of the client", server(facts, failed))
-    })
+    seen(facts, failed, &[Kind::TlsFailed], "does not agree on TLS", generic_help::tls_help)
 });
 
 /// Plain text to a TLS port.
@@ -231,177 +222,6 @@ pub(super) fn server(facts: &Facts, failed: &Failed) -> String {
         (None, Some(published)) => published.service.clone(),
         _ => neighbour(facts, failed).map_or_else(|| failed.host().to_owned(), |server| server.service.clone()),
     }
-}
-
-fn refused_help(facts: &Facts, failed: &Failed) -> String {
-    let Some(container) = failed.server(facts) else {
-        return format!(
-            "nothing listens on {}: start the server, or correct the address in {}",
-            failed.address(),
-            failed.origin()
-        );
-    };
-    let port = failed.server_port(facts);
-    let bound = facts.listening(container).into_iter().flatten().filter(|listener| listener.port == port);
-    let bound: Vec<_> = bound.map(|listener| listener.address).collect();
-    if !bound.is_empty() && failed.seen.check.published.is_some() {
-        return format!(
-            "{} listens on {port}, and the engine has not published it: is the service on `internal` networks alone?",
-            container.label()
-        );
-    }
-    // The sockets were looked at after the connection was tried.
-    let tried_v6 = !failed.addresses().is_empty() && failed.addresses().iter().all(IpAddr::is_ipv6);
-    if bound.iter().any(|bound| bound.is_unspecified() && (bound.is_ipv6() || !tried_v6)) {
-        return format!("{} listens on {port} by now: it was still starting, so look again", container.label());
-    }
-    if !bound.is_empty() {
-        let bound: Vec<_> = bound.iter().map(ToString::to_string).collect();
-        return format!(
-            "in {}, port {port} is bound to {} only: let it listen on all addresses",
-            container.label(),
-            text::list(&bound)
-        );
-    }
-    if let Some(variable) = kafka_starts(facts, failed) {
-        return format!(
-            "{variable} names {port}, which is not open yet: {} is still starting; look again, or at its log",
-            container.label()
-        );
-    }
-    match listening_ports(facts, failed) {
-        Some(ports) if ports.is_empty() => {
-            format!("{} runs, but nothing in it listens yet: look at its log", container.label())
-        }
-        Some(ports) => format!(
-            "nothing listens on port {} of {}; it listens on {}: correct the port, or let the server listen there",
-            failed.server_port(facts),
-            container.label(),
-            text::list(&ports)
-        ),
-        None => {
-            format!("nothing listens on port {} of {}: look at its log", failed.server_port(facts), container.label())
-        }
-    }
-}
-
-/// The setting of a Kafka node that names the port, where that is not open yet and another one of the setting is: the
-/// listener for controllers comes first.
-fn kafka_starts(facts: &Facts, failed: &Failed) -> Option<String> {
-    let container = failed.server(facts)?;
-    let listeners = facts.listening(container)?;
-    let (variable, bound) = kafka_listeners::bound(container)?;
-    let port = failed.server_port(facts);
-    let is_open = |port: &u16| listeners.iter().any(|listener| listener.port == *port);
-    (bound.contains(&port) && !is_open(&port) && bound.iter().any(is_open)).then_some(variable)
-}
-
-/// Whether somebody in the network is refused at the very port that a published one leads to, where nothing listens.
-fn refused_inside(facts: &Facts, failed: &Failed) -> bool {
-    let (Some(server), port) = (failed.server(facts), failed.server_port(facts)) else { return false };
-    let silent = facts.listening(server).is_some_and(|listeners| !listeners.iter().any(|l| l.port == port));
-    let refused = |seen: &Seen| {
-        let failure = seen.failure.as_ref().filter(|failure| failure.kind == Kind::Refused)?;
-        let other = Failed { seen, redirect: None, failure };
-        Some(other.server(facts)?.id == server.id && other.server_port(facts) == port)
-    };
-    silent && facts.checks.iter().any(|seen| refused(seen) == Some(true))
-}
-
-fn closed_help(facts: &Facts, failed: &Failed) -> String {
-    if failed.redirect.is_none() && failed.seen.check.published.is_some() {
-        let port = failed.server_port(facts);
-        return match listening_ports(facts, failed) {
-            Some(ports) if !ports.contains(&port.to_string()) => format!(
-                "the engine accepts connections for a published port even when nothing is behind it: nothing in {} listens on {port}{}",
-                server(facts, failed),
-                if ports.is_empty() { String::new() } else { format!(" (it listens on {})", text::list(&ports)) },
-            ),
-            _ => format!(
-                "the engine accepts connections for a published port by itself: look whether {} serves port {port}",
-                server(facts, failed)
-            ),
-        };
-    }
-    if let Some(plain) = spoken_without_tls(facts, failed) {
-        return format!(
-            "{} speaks without TLS on that port, as {} shows: use the form of the address without TLS in {}, or a port with it",
-            server(facts, failed),
-            plain.check.id,
-            failed.origin()
-        );
-    }
-    let slow = if failed.is(&[Kind::Silent]) { "; --timeout gives it more time" } else { "" };
-    format!(
-        "look whether {} is still starting, hangs, or expects another protocol on that port{slow}",
-        server(facts, failed)
-    )
-}
-
-/// The check that had an answer without TLS where this one had none with it.
-fn spoken_without_tls<'a>(facts: &'a Facts, failed: &Failed) -> Option<&'a Seen> {
-    let check = &failed.seen.check;
-    if failed.redirect.is_some() || failed.failure.phase != PhaseName::Tls {
-        return None;
-    }
-    let answered = |seen: &&Seen| {
-        let plain = |seen: &Observation| seen.depth >= Depth::Answered && seen.certificate.is_none();
-        seen.check.target.protocol == check.target.protocol
-            && seen.check.security.tls != Tls::Required
-            && seen.check.place(&facts.stack) == check.place(&facts.stack)
-            && seen.observation.as_ref().is_some_and(plain)
-    };
-    facts.checks.iter().find(answered)
-}
-
-/// Why a container has no way to an address, by the networks that it is on.
-fn no_way_help(facts: &Facts, failed: &Failed, client: &Container) -> String {
-    let near = facts.stack.namespace_owner(client);
-    if near.network_mode == "none" {
-        return format!("{} has `network_mode: none`, where nothing is reached: give it a network", near.service);
-    }
-    if failed.addresses().iter().any(IpAddr::is_ipv6) {
-        return format!("give {} a network with `enable_ipv6`, or use an IPv4 address", near.service);
-    }
-    let internal = |name: &str| facts.stack.network(name).is_some_and(|network| network.internal);
-    if near.attachments.is_empty() || !near.network_names().all(internal) {
-        return format!("{} is on no network that {} has", failed.address(), near.service);
-    }
-    format!("{} is on `internal` networks alone, which have no way out: give it another network too", near.service)
-}
-
-/// Names that are known, and why they have no address here.
-fn unresolved_help(facts: &Facts, failed: &Failed) -> String {
-    let (host, from) = (failed.host(), failed.seen.check.from.to_string());
-    let client = failed.client(facts);
-    if host.ends_with(".docker.internal") {
-        return format!(
-            "give {from} `extra_hosts: [\"{host}:host-gateway\"]`: on Linux that name exists only where it is asked for"
-        );
-    }
-    let named = facts.stack.named(host);
-    let Some(server) = named.first() else {
-        return format!("check the spelling of {host}, and that the resolver of {from} can be reached");
-    };
-    let label = server.label();
-    match client {
-        None => format!("{host} is a name of the containers' network; on the host use a published port of {label}"),
-        Some(client) if client.network_mode == "none" => {
-            format!("{from} has `network_mode: none`, where nothing has a name")
-        }
-        Some(_) => {
-            format!("{host} is a name of {label} on another network than those of {from}: use {}", server.service)
-        }
-    }
-}
-
-/// The ports that other containers can reach in the server, where its sockets were looked at.
-fn listening_ports(facts: &Facts, failed: &Failed) -> Option<Vec<String>> {
-    let listeners = facts.listening(failed.server(facts)?)?;
-    let mut ports: Vec<u16> = listeners.iter().filter(|l| !l.address.is_loopback()).map(|l| l.port).collect();
-    ports.dedup();
-    ports.truncate(8);
-    Some(ports.iter().map(ToString::to_string).collect())
 }
 
 #[cfg(test)]

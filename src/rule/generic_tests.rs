@@ -4,8 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
 use crate::derive::testing::{self, container, port, stack};
-use crate::observation::{Fact, Failure, Listener, Survey};
-use crate::plan::{Check, Published, Vantage};
+use crate::observation::{Depth, Fact, Failure, Listener, Observation, PhaseName, Survey};
+use crate::plan::{Check, Published, Tls, Vantage};
+use crate::rule::Seen;
 use crate::rule::testing::{failing, survey};
 use crate::target::Protocol;
 

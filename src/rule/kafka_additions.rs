@@ -46,15 +46,7 @@ pub fn adding(broker: &Container, wanted: &str, host: &str, port: Option<u16>, l
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn broker(environment: &[(&str, &str)], command: &[&str]) -> Container {
-        Container {
-            service: "kafka".into(),
-            environment: environment.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(),
-            command: command.iter().map(|word| (*word).into()).collect(),
-            ..Container::default()
-        }
-    }
+    use crate::rule::testing::broker;
 
     #[test]
     fn what_is_added_leaves_the_rest_as_it_is() {

@@ -124,14 +124,14 @@ fn uses(facts: &Facts, redirect: &Redirect, listener: Option<(&Container, u16)>)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::derive::testing::{self, container, port, stack};
+    use crate::derive::testing::{self, container, pairs, port, stack};
     use crate::observation::Observation;
     use crate::rule::Seen;
     use crate::target::Protocol;
 
     fn told(environment: &[(&str, &str)], ports: &[(u16, u16)], client: Option<u16>) -> String {
         let mut kafka = container("kafka", "apache/kafka:4.1.0");
-        kafka.environment = environment.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        kafka.environment = pairs(environment);
         kafka.ports = ports.iter().map(|(inner, outer)| port(*inner, *outer, "127.0.0.1")).collect();
         let app = container("app", "app:1");
         let check = |port| testing::check(crate::derive::vantage(&app), Protocol::Kafka, "kafka", port);

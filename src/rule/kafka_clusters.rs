@@ -189,7 +189,7 @@ pub fn may_be_of<'a>(stack: &'a Stack, ours: &[&'a Container], elsewhere: &BTree
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::derive::testing::{container, stack};
+    use crate::derive::testing::{container, pairs, stack};
 
     type Environment<'a> = &'a [(&'a str, &'a str)];
 
@@ -197,7 +197,7 @@ mod tests {
     fn of(one: Environment, two: Environment, third: Environment) -> Kinship {
         let nodes = [("one", one), ("two", two), ("third", third)].map(|(service, environment)| {
             let mut node = container(service, "apache/kafka:4.1.0");
-            node.environment = environment.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+            node.environment = pairs(environment);
             node
         });
         let stack = stack(nodes);

@@ -274,15 +274,7 @@ pub fn mended_address(broker: &Container) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn broker(environment: &[(&str, &str)], command: &[&str]) -> Container {
-        Container {
-            service: "kafka".into(),
-            environment: environment.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(),
-            command: command.iter().map(|word| (*word).into()).collect(),
-            ..Container::default()
-        }
-    }
+    use crate::rule::testing::broker;
 
     #[test]
     fn every_image_family_is_read() {

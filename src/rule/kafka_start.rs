@@ -194,7 +194,7 @@ pub fn word_after<'a>(line: &'a str, words: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::derive::testing::{self, container, stack};
+    use crate::derive::testing::{self, container, pairs, stack};
     use crate::observation::{Failure, PhaseName};
     use crate::rule::Seen;
     use crate::stack::Status;
@@ -204,7 +204,7 @@ mod tests {
         let mut broker = container("kafka", "apache/kafka:4.1.0");
         broker.state.status = status;
         broker.state.exit_code = 1;
-        broker.environment = environment.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        broker.environment = pairs(environment);
         let stack = stack([container("app", "app:1"), broker, container("other", "apache/kafka:4.1.0")]);
         Facts { stack, logs: [("kafka-id".to_owned(), log)].into(), ..Facts::default() }
     }

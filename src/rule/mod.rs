@@ -11,6 +11,7 @@ pub mod default_bridge_without_names;
 pub mod dependency_unhealthy;
 pub mod facts;
 pub mod generic;
+mod generic_help;
 pub mod host_gateway_unmapped;
 pub mod kafka_additions;
 pub mod kafka_advertised_port_not_published;

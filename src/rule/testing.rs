@@ -6,6 +6,7 @@ use super::{Cause, Facts, Failed, RULES, Seen};
 use crate::derive::testing;
 use crate::observation::{Fact, Failure, FailureKind, Interface, Listener, Observation, PhaseName, Survey};
 use crate::plan::Vantage;
+use crate::stack::Container;
 use crate::target::Protocol;
 
 /// A failed check of Redis, whose host has these addresses.
@@ -16,6 +17,16 @@ pub(crate) fn failing(from: Vantage, host: &str, port: u16, addresses: &[&str], 
     seen.observation = Some(Observation { addresses, failure: Some(failure.clone()), ..Observation::default() });
     seen.failure = Some(failure);
     seen
+}
+
+/// A Kafka broker with these variables and this command.
+pub(crate) fn broker(environment: &[(&str, &str)], command: &[&str]) -> Container {
+    Container {
+        service: "kafka".into(),
+        environment: testing::pairs(environment),
+        command: command.iter().map(|word| (*word).into()).collect(),
+        ..Container::default()
+    }
 }
 
 /// The rule that claims the failure of a check, and what it says.

@@ -107,7 +107,7 @@ fn report(target: Target, observation: Observation) -> (Report, Observation) {
         id: format!("app -> {}", target.identity()),
         from: Vantage::Host,
         target,
-        origins: vec![Origin { kind: OriginKind::Declared, name: "--expect".into(), value: None }],
+        origins: vec![Origin::new(OriginKind::Declared, "--expect".into(), None)],
         expect: Expectation::Answers,
         published: None,
         readiness: Readiness::Ready,

@@ -60,9 +60,14 @@ type Answer = fn(&[u8]) -> Vec<u8>;
 
 /// A DNS server that answers every question with what is made of it, and over TCP likewise.
 async fn server(answer: Answer, times: usize) -> SocketAddr {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let (socket, listener) = loop {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        // Somebody else may have that port of TCP.
+        if let Ok(listener) = TcpListener::bind(socket.local_addr().unwrap()).await {
+            break (socket, listener);
+        }
+    };
     let address = socket.local_addr().unwrap();
-    let listener = TcpListener::bind(address).await.unwrap();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             tokio::spawn(async move {

@@ -50,10 +50,13 @@ impl Fixture {
         docker(&["network", "inspect", "-f", "{{.Id}}", &self.project])
     }
 
-    /// An address of the network that no container has: they are given from the start of its range.
+    /// An address of the network that no container has, since they are given from the start of its range, and that nobody
+    /// asked for yet: the kernel remembers for a while who did not answer.
     pub fn unused_address(&self) -> String {
+        static LAST: AtomicU32 = AtomicU32::new(250);
+        let last = LAST.fetch_sub(1, Ordering::Relaxed);
         let gateway = docker(&["network", "inspect", "-f", "{{(index .IPAM.Config 0).Gateway}}", &self.project]);
-        format!("{}.250", gateway.rsplit_once('.').unwrap().0)
+        format!("{}.{last}", gateway.rsplit_once('.').unwrap().0)
     }
 
     /// Starts a Redis on the network, unless the arguments say another.

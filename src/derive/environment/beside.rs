@@ -1,6 +1,7 @@
 //! Tables: what the variables beside one make of it.
 
 use super::tests::{of, shop};
+use crate::derive::testing::pairs;
 
 #[test]
 fn variables_beside_it_say_port_and_password() {
@@ -77,7 +78,7 @@ fn root_without_a_password_is_tried_where_the_server_says_so_too() {
     ] {
         let mut stack = shop(variables);
         let mysql = stack.containers.iter_mut().find(|container| container.service == "mysql").unwrap();
-        mysql.environment = server.iter().map(|&(name, value)| (name.into(), value.into())).collect();
+        mysql.environment = pairs(server);
         assert_eq!(of(&stack), [expected], "{server:?} {variables:?}");
     }
 }

@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret;
 
 use super::*;
-use crate::derive::testing::{container, port, stack};
+use crate::derive::testing::{container, pairs, port, stack};
 
 /// A stack of many servers, and a container `app` of an image that nobody knows with these variables.
 pub(super) fn shop(variables: &[(&str, &str)]) -> Stack {
@@ -36,7 +36,7 @@ pub(super) fn shop(variables: &[(&str, &str)]) -> Stack {
 
 fn with(mut stack: Stack, service: &str, variables: &[(&str, &str)]) -> Stack {
     for container in stack.containers.iter_mut().filter(|container| container.service == service) {
-        container.environment = variables.iter().map(|&(name, value)| (name.into(), value.into())).collect();
+        container.environment = pairs(variables);
     }
     stack
 }
