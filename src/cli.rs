@@ -89,6 +89,9 @@ pub struct Shared {
     /// Environment file, as in docker compose; may be given several times
     #[arg(long, global = true, value_name = "FILE")]
     pub env_file: Vec<PathBuf>,
+    /// Profile that is active, as in docker compose; may be given several times
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Vec<String>,
     /// Only look from this vantage: host, engine, a service, a replica (app#2) or network:NAME
     #[arg(long, global = true, value_name = "VANTAGE")]
     pub from: Vec<String>,

@@ -6,6 +6,7 @@
 pub mod authorities;
 pub mod catalog;
 pub mod cli;
+pub mod compose;
 pub mod derive;
 pub mod evidence;
 pub mod exit;

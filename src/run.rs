@@ -8,7 +8,8 @@ use clap::CommandFactory;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::cli::{Cli, Command, Shared};
-use crate::derive::{declared, environment, published};
+use crate::compose::{self, Project, at_hand};
+use crate::derive::{self, declared};
 use crate::exit::{self, Leniency};
 use crate::interrupt::Interrupt;
 use crate::observe::{How, Sighting, observe};
@@ -19,6 +20,7 @@ use crate::probe::kafka;
 use crate::report::{Report, build as assemble};
 use crate::rule::{Facts, Seen, Verdict};
 use crate::stack::error::StackError;
+use crate::stack::surroundings::Surroundings;
 use crate::stack::{PublishedAt, Stack, connect, project, read};
 use crate::vantage::Ways;
 use crate::{authorities, catalog, evidence, explain, judge, record, text, vantage};
@@ -55,7 +57,8 @@ async fn check(shared: &Shared, services: Vec<String>) -> anyhow::Result<u8> {
     let mut interrupt = Interrupt::listen()?;
     let Some(opened) = interrupt.or(open(shared)).await else { return Ok(exit::INTERRUPTED) };
     let (connection, stack) = opened?;
-    let plan = planned(&stack, shared, &services, &shared.expect)?;
+    let project = declaration(&stack);
+    let plan = planned(&stack, project.as_ref(), shared, &services, &shared.expect)?;
     look(shared, "check", started, interrupt, (connection, stack), plan).await
 }
 
@@ -65,7 +68,7 @@ async fn attempt(shared: &Shared, from: &str, target: &str) -> anyhow::Result<u8
     let Some(opened) = interrupt.or(open(shared)).await else { return Ok(exit::INTERRUPTED) };
     let (connection, stack) = opened?;
     // Planned among all that was derived, so that it has the client's credentials and settings.
-    let mut plan = planned(&stack, shared, &[], &[format!("{from} -> {target}")])?;
+    let mut plan = planned(&stack, None, shared, &[], &[format!("{from} -> {target}")])?;
     plan.about = Some(BTreeSet::new());
     plan.checks.retain(|check| check.origins.iter().any(|origin| origin.kind == OriginKind::Declared));
     for origin in plan.checks.iter_mut().flat_map(|check| &mut check.origins) {
@@ -80,8 +83,14 @@ async fn plan(shared: &Shared, services: Vec<String>) -> anyhow::Result<u8> {
     let started = Instant::now();
     let mut interrupt = Interrupt::listen()?;
     let Some(opened) = interrupt.or(open(shared)).await else { return Ok(exit::INTERRUPTED) };
-    let (_, stack) = opened?;
-    let checks = planned(&stack, shared, &services, &shared.expect)?.checks;
+    let (stack, project) = match opened {
+        Ok((_, stack)) => {
+            let project = declaration(&stack);
+            (stack, project)
+        }
+        Err(error) => declared_alone(shared, error)?,
+    };
+    let checks = planned(&stack, project.as_ref(), shared, &services, &shared.expect)?.checks;
     let mut report = assemble::frame("plan", &stack);
     report.checks = checks.iter().map(assemble::planned).collect();
     finish(&mut report, started, if checks.is_empty() && !shared.allow_empty { exit::INCONCLUSIVE } else { exit::OK });
@@ -94,18 +103,48 @@ async fn open(shared: &Shared) -> anyhow::Result<(connect::Connection, Stack)> {
     // Reading the catalogue takes about as long as the engine's first answer: both at once.
     drop(tokio::task::spawn_blocking(catalog::catalog));
     let connection = connect::connect().await?;
-    let selection = project::Selection {
-        project: shared.project_name.clone(),
-        files: shared.file.clone(),
-        directory: shared.project_directory.clone(),
-        env_files: shared.env_file.clone(),
-    };
-    let (chosen, all) = project::choose(&connection, &selection).await?;
+    let (chosen, all) = project::choose(&connection, &selection(shared)).await?;
     for note in &chosen.notes {
         eprintln!("crosscheck: {note}");
     }
     let stack = read::read_listed(&connection, &chosen.name, all).await?;
     Ok((connection, stack))
+}
+
+/// What the user said about the project.
+fn selection(shared: &Shared) -> project::Selection {
+    project::Selection {
+        project: shared.project_name.clone(),
+        files: shared.file.clone(),
+        directory: shared.project_directory.clone(),
+        env_files: shared.env_file.clone(),
+    }
+}
+
+/// What the files of a running stack say now. Files that cannot be read keep nothing from being looked at.
+fn declaration(stack: &Stack) -> Option<Project> {
+    match at_hand::of(stack, &Surroundings::here())? {
+        Ok(project) => Some(project),
+        Err(error) => {
+            eprintln!("crosscheck: {error}; places in files are not told");
+            None
+        }
+    }
+}
+
+/// The stack as its files declare it, where no engine answers or nothing of it runs.
+fn declared_alone(shared: &Shared, why: anyhow::Error) -> anyhow::Result<(Stack, Option<Project>)> {
+    let runs_nowhere = |error: &StackError| {
+        matches!(error, StackError::Unreachable { .. } | StackError::Permission { .. } | StackError::NothingRuns { .. })
+    };
+    if !why.downcast_ref::<StackError>().is_some_and(runs_nowhere) {
+        return Err(why);
+    }
+    let Some((name, project)) = at_hand::chosen(&selection(shared), &shared.profile, &Surroundings::here())? else {
+        return Err(why);
+    };
+    eprintln!("crosscheck: planned from the files alone: {why}");
+    Ok((compose::as_stack(&project, &name), Some(project)))
 }
 
 /// The checks of a run and, where they are a part of what the stack has, the services that were named.
@@ -115,10 +154,15 @@ struct Plan {
 }
 
 /// Derives connections and plans their checks.
-fn planned(stack: &Stack, shared: &Shared, services: &[String], expected: &[String]) -> anyhow::Result<Plan> {
+fn planned(
+    stack: &Stack,
+    project: Option<&Project>,
+    shared: &Shared,
+    services: &[String],
+    expected: &[String],
+) -> anyhow::Result<Plan> {
     let mut connections = declared::derive(stack, expected)?;
-    connections.extend(environment::derive(stack));
-    connections.extend(published::derive(stack));
+    connections.extend(derive::all(stack, project, &std::env::current_dir().unwrap_or_default()));
     // Names that do not exist are said, and never narrow a run down to nothing.
     let vantages = |names: &[String]| -> Result<Vec<_>, _> {
         names
@@ -301,7 +345,7 @@ mod tests {
         let mut stack = stack([redis]);
         let from = |stack: &Stack, name: &str| {
             let cli = Cli::parse_from(["crosscheck", "check", "--from", name]);
-            let plan = planned(stack, &cli.shared, &[], &[]).unwrap();
+            let plan = planned(stack, None, &cli.shared, &[], &[]).unwrap();
             (plan.checks.into_iter().map(|check| check.id).collect::<Vec<_>>(), plan.about.unwrap())
         };
         let published = vec!["host -> redis:6379 (published)".to_owned()];

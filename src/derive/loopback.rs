@@ -4,8 +4,8 @@
 //! themselves, and defaults of features that nobody uses look the same.
 
 use super::address::{Address, Form};
-use super::environment::is_port_of;
 use super::served::{beside, serves, technology};
+use super::setting::is_port_of;
 use super::variable::{Environment, Variable};
 use crate::catalog::{Known, Role};
 use crate::stack::{Container, Stack};

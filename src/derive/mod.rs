@@ -11,17 +11,23 @@ pub mod hosts;
 mod kafka_client;
 mod kafka_names;
 mod loopback;
+mod meaning;
+pub mod places;
 pub mod published;
 pub mod security;
 pub mod served;
+pub mod setting;
 pub mod unencoded;
 pub mod variable;
 
 #[cfg(test)]
 pub(crate) mod testing;
 
+use std::path::Path;
+
+use crate::compose::Project;
 use crate::plan::{Credentials, Expectation, Origin, Published, Security, Vantage};
-use crate::stack::Container;
+use crate::stack::{Container, Stack};
 use crate::target::Target;
 
 /// A connection that must work (or must not), and what says so.
@@ -46,6 +52,18 @@ pub struct Connection {
     pub security: Security,
     /// The client's own credentials, where they surely belong to this target.
     pub credentials: Option<Credentials>,
+}
+
+/// Every connection that a stack depends on by itself, with the places of what says so in the files of `project`; `here` is
+/// the working folder, from which files in it are named.
+#[must_use]
+pub fn all(stack: &Stack, project: Option<&Project>, here: &Path) -> Vec<Connection> {
+    let mut connections = environment::derive(stack);
+    connections.extend(published::derive(stack));
+    if let Some(project) = project {
+        places::add(&mut connections, stack, project, here);
+    }
+    connections
 }
 
 /// Whether this is a container of `docker compose run`: `shop-app-run-1f2e3d4c5b6a`.

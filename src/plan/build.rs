@@ -51,7 +51,7 @@ pub fn build(stack: &Stack, connections: Vec<Connection>, narrow: &Narrow) -> Ve
         check.origins.sort();
         check.origins.dedup();
         // What a user has written outranks what was derived.
-        check.origins.sort_by_key(|origin| origin.kind != OriginKind::Declared);
+        check.origins.sort_by_key(|origin| origin.kind);
         if check.credentials.is_some() && !is_ours(stack, check) {
             check.credentials = None;
             check.settings.push(("credentials".into(), "withheld".into()));

@@ -131,17 +131,29 @@ pub struct Location {
     pub column: u32,
 }
 
-/// Where a connection can come from.
+/// Where a connection can come from, the best first: what a client is told itself says more than what others say of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum OriginKind {
-    /// An environment variable of the client.
-    Environment,
-    /// A published port.
-    Published,
     /// `--expect`, or `try`.
     Declared,
+    /// An environment variable of the client.
+    Environment,
+    /// The client's command or entrypoint.
+    Command,
+    /// A file that is mounted into the client.
+    File,
+    /// The client's healthcheck.
+    Healthcheck,
+    /// A label, by which a proxy finds whom it serves.
+    Label,
+    /// A published port.
+    Published,
+    /// What the client's framework takes where nothing is said.
+    Default,
+    /// `depends_on`, where nothing else is known between the two.
+    DependsOn,
 }
 
 /// What is expected of a connection.

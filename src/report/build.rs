@@ -5,7 +5,7 @@ use crate::catalog;
 use crate::judge::Judged;
 use crate::plan::{Check, Expectation, Readiness};
 use crate::rule::{Facts, Need, RULES, Rule, Seen, Verdict};
-use crate::stack::{Container, Stack};
+use crate::stack::{Container, Engine, Stack};
 
 /// The report's frame: everything that is known before a check is made.
 #[must_use]
@@ -18,7 +18,8 @@ pub fn frame(command: &str, stack: &Stack) -> Report {
         project: stack.project.clone(),
         files: stack.files.clone(),
         started: jiff::Timestamp::now().to_string(),
-        engine: Some(EngineInfo { version: engine.version.clone(), os: engine.os.clone() }),
+        engine: (*engine != Engine::default())
+            .then(|| EngineInfo { version: engine.version.clone(), os: engine.os.clone() }),
         services: stack.containers.iter().map(service).collect(),
         networks: stack.networks.iter().map(|network| network.name.clone()).collect(),
         ..Report::default()
@@ -41,9 +42,9 @@ pub fn planned(check: &Check) -> CheckResult {
         kind: origin.kind,
         name: origin.name.clone(),
         value: origin.value.clone(),
-        file: None,
-        line: None,
-        column: None,
+        file: origin.location.as_ref().map(|location| location.file.clone()),
+        line: origin.location.as_ref().map(|location| location.line),
+        column: origin.location.as_ref().map(|location| location.column),
     });
     CheckResult {
         id: check.id.clone(),

@@ -4,6 +4,15 @@ use std::collections::BTreeMap;
 
 use super::interpolate::interpolate;
 
+/// A variable's value, and the line that gives it, from 1.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Assigned {
+    /// The value.
+    pub value: String,
+    /// The line.
+    pub line: usize,
+}
+
 /// The variables of a `.env` file. `outer` gives those that the file's values may refer to and that win over it.
 ///
 /// # Errors
@@ -13,7 +22,32 @@ pub fn parse(
     text: &str,
     outer: &dyn Fn(&str) -> Option<String>,
 ) -> Result<BTreeMap<String, String>, (usize, &'static str)> {
-    let mut variables = BTreeMap::new();
+    Ok(read(text, outer)?.into_iter().map(|(name, assigned)| (name, assigned.value)).collect())
+}
+
+/// The variables of a file whose values mean themselves, as `docker run --env-file` reads it.
+#[must_use]
+pub fn raw(text: &str) -> BTreeMap<String, Assigned> {
+    let lines = text.trim_start_matches('\u{feff}').lines().zip(1..);
+    let lines = lines.filter(|(line, _)| !line.trim_start().starts_with('#'));
+    lines
+        .filter_map(|(line, number)| {
+            let (name, value) = line.split_once('=')?;
+            Some((name.trim().to_owned(), Assigned { value: value.to_owned(), line: number }))
+        })
+        .collect()
+}
+
+/// The variables of a `.env` file, with the line of each.
+///
+/// # Errors
+///
+/// The line, from 1, and what is wrong there.
+pub fn read(
+    text: &str,
+    outer: &dyn Fn(&str) -> Option<String>,
+) -> Result<BTreeMap<String, Assigned>, (usize, &'static str)> {
+    let mut variables = BTreeMap::<String, Assigned>::new();
     let mut rest = text.trim_start_matches('\u{feff}');
     let line_of = |rest: &str| text[..text.len() - rest.len()].matches('\n').count() + 1;
     loop {
@@ -27,17 +61,23 @@ pub fn parse(
             continue;
         }
         let Some(at) = line.find(['=', ':']) else {
-            // A name alone takes its value from the environment, which is looked at first anyway.
+            // A name alone takes its value from the environment.
+            let name = line.trim();
+            if let Some(value) = outer(name) {
+                variables.insert(name.to_owned(), Assigned { value, line: line_of(rest) });
+            }
             rest = after;
             continue;
         };
+        let number = line_of(rest);
         let name = line[..at].trim_end();
         let name = name.strip_prefix("export ").unwrap_or(name).trim();
         if name.is_empty() || name.contains(char::is_whitespace) {
             return Err((line_of(rest), "a variable's name must be one word"));
         }
         let value = rest[at + 1..].trim_start_matches([' ', '\t']);
-        let scope = |wanted: &str| outer(wanted).or_else(|| variables.get(wanted).cloned());
+        let scope =
+            |wanted: &str| outer(wanted).or_else(|| variables.get(wanted).map(|assigned| assigned.value.clone()));
         let value = if let Some(quote @ ('"' | '\'')) = value.chars().next() {
             let body = &value[1..];
             let end = end_of_quote(body, quote).ok_or((line_of(value), "a quoted value has no end"))?;
@@ -48,7 +88,7 @@ pub fn parse(
             rest = next;
             expand(without_comment(value), &scope)
         };
-        variables.insert(name.to_owned(), value);
+        variables.insert(name.to_owned(), Assigned { value, line: number });
     }
 }
 

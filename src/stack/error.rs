@@ -2,9 +2,14 @@
 
 use thiserror::Error;
 
+use crate::compose::ComposeError;
+
 /// Why there is no stack to look at. Every text ends with what to do.
 #[derive(Debug, Error)]
 pub enum StackError {
+    /// A compose file, or one that it names, cannot be understood.
+    #[error(transparent)]
+    Compose(#[from] ComposeError),
     /// Nothing answers where the engine should be.
     #[error(
         "no Docker engine answers at {endpoint} ({origin}): {reason}; start Docker, or point DOCKER_HOST or \

@@ -1,7 +1,7 @@
 //! What decides where the engine is and what the project is called: the process's environment, taken once.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Variables, home folder and working folder, as this process has them or as a test wants them.
 ///
@@ -39,17 +39,7 @@ impl Surroundings {
     /// A path as this process means it: absolute, `.` and `..` resolved in the text alone, as Compose writes labels.
     #[must_use]
     pub fn absolute(&self, path: &Path) -> PathBuf {
-        let mut out = PathBuf::new();
-        for part in self.directory.join(path).components() {
-            match part {
-                std::path::Component::CurDir => {}
-                std::path::Component::ParentDir => {
-                    out.pop();
-                }
-                other => out.push(other),
-            }
-        }
-        out
+        absolute(&self.directory, path)
     }
 
     /// Docker's folder of settings: `DOCKER_CONFIG`, else `~/.docker`.
@@ -60,6 +50,22 @@ impl Surroundings {
             None => self.home.as_ref().map(|home| home.join(".docker")),
         }
     }
+}
+
+/// A path from a folder, without a look at the disk: the file may be on another machine, or not be there yet.
+#[must_use]
+pub fn absolute(folder: &Path, path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in folder.join(path).components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    out
 }
 
 #[cfg(test)]

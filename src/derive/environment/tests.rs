@@ -4,6 +4,7 @@ use secrecy::ExposeSecret;
 
 use super::*;
 use crate::derive::testing::{container, pairs, port, stack};
+use crate::target::Protocol;
 
 /// A stack of many servers, and a container `app` of an image that nobody knows with these variables.
 pub(super) fn shop(variables: &[(&str, &str)]) -> Stack {

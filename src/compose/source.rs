@@ -1,0 +1,102 @@
+//! The files that a stack was read from, and places in them.
+
+use std::path::{Path, PathBuf};
+
+/// A stretch of text in one of the [`Sources`]. Lines and columns count from 1, columns in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// Which of the sources.
+    pub file: usize,
+    /// The line of the first character.
+    pub line: usize,
+    /// The column of the first character.
+    pub column: usize,
+    /// The line behind the last character.
+    pub end_line: usize,
+    /// The column behind the last character.
+    pub end_column: usize,
+}
+
+/// A file and its text.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its text, without a byte order mark.
+    pub text: String,
+}
+
+/// Every file that was read, in the order in which they were.
+#[derive(Clone, Debug, Default)]
+pub struct Sources(Vec<Source>);
+
+impl Sources {
+    /// Adds a file and gives its index.
+    pub fn add(&mut self, path: PathBuf, text: &str) -> usize {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
+        self.0.push(Source { path, text });
+        self.0.len() - 1
+    }
+
+    /// The file of an index that [`Sources::add`] gave.
+    #[must_use]
+    pub fn get(&self, file: usize) -> &Source {
+        &self.0[file]
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Source> {
+        self.0.iter()
+    }
+
+    /// The file of a place.
+    #[must_use]
+    pub fn path(&self, place: Place) -> &Path {
+        &self.get(place.file).path
+    }
+
+    /// The place of a word within a place, where it stands there exactly once as it is; else the place itself.
+    #[must_use]
+    pub fn narrow(&self, place: Place, word: &str) -> Place {
+        let lines = self.get(place.file).text.split('\n').enumerate().skip(place.line - 1);
+        let lines = lines.take(place.end_line + 1 - place.line);
+        let mut found = None;
+        for (index, line) in lines {
+            let line_number = index + 1;
+            let first = if line_number == place.line { place.column } else { 1 };
+            let behind = if line_number == place.end_line { place.end_column } else { usize::MAX };
+            for (at, _) in line.match_indices(word) {
+                let column = line[..at].chars().count() + 1;
+                let end_column = column + word.chars().count();
+                if column < first || end_column > behind {
+                    continue;
+                }
+                if found.is_some() {
+                    return place;
+                }
+                found = Some(Place { line: line_number, column, end_line: line_number, end_column, ..place });
+            }
+        }
+        found.filter(|_| !word.is_empty()).unwrap_or(place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_found_within_its_place() {
+        let mut sources = Sources::default();
+        let text = "\u{feff}a: kafka:9092\ncommand: |\n  ünï kafka:9092\n  db:5432 db:5432\n";
+        let file = sources.add("compose.yaml".into(), text);
+        let place = Place { file, line: 2, column: 10, end_line: 5, end_column: 1 };
+        let found = sources.narrow(place, "kafka:9092");
+        assert_eq!((found.line, found.column, found.end_line, found.end_column), (3, 7, 3, 17));
+        for word in ["db:5432", "nobody", "a: ", ""] {
+            assert_eq!(sources.narrow(place, word), place, "{word:?}");
+        }
+        let first = Place { file, line: 1, column: 4, end_line: 1, end_column: 14 };
+        assert_eq!(sources.narrow(first, "kafka:9092"), first);
+    }
+}

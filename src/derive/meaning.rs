@@ -1,0 +1,137 @@
+//! What is meant by an address: the port and the protocol, by its scheme, the setting's name and the server that it leads to.
+
+use super::address::{self, Address, Form};
+use super::loopback::Asked;
+use super::served::{known_port, served, technology};
+use crate::catalog::{Known, Port, Role, Speaks, Technology, catalog};
+use crate::stack::Container;
+use crate::target::Protocol;
+
+/// Schemes that name no technology: the port must be written, and TCP is all that is known.
+const PLAIN_SCHEMES: &[&str] = &["tcp", "grpc", "grpcs", "ssl", "tls"];
+
+/// What scheme, variable and server make of an address.
+pub(super) struct Meaning<'a> {
+    /// The port: as it is written, else the one that scheme, variable or server stand for.
+    pub port: u16,
+    /// HTTP by its scheme.
+    pub http: bool,
+    /// TLS by its scheme or parameters, where the protocol that is spoken has none.
+    pub tls: bool,
+    /// The technology that the scheme names.
+    pub scheme: Option<&'a Technology>,
+    /// Whether any scheme is known: one that is not names nothing in the network (`s3://bucket`).
+    pub understood: bool,
+    known: Option<Known<'a>>,
+    /// The protocol of the scheme, where it settles it.
+    settled: Option<Protocol>,
+}
+
+impl<'a> Meaning<'a> {
+    /// `None` where no port is known.
+    pub fn of(asked: &Asked<'a>, address: &Address, server: Option<&Container>) -> Option<Self> {
+        let scheme = address.scheme.as_deref().map(|scheme| (scheme, scheme.split('+').next().unwrap_or(scheme)));
+        let by_scheme = scheme.and_then(|(whole, base)| {
+            let suffix = whole.strip_prefix(base).unwrap_or_default();
+            // What follows `+` is a driver, unless it says that there is no host and port to connect to.
+            let elsewhere = ["+srv", "+unix", "+socket", "+ssh"].contains(&suffix);
+            catalog().of_scheme(whole).or_else(|| catalog().of_scheme(base).filter(|_| !elsewhere))
+        });
+        let settled = match scheme.map(|(whole, _)| whole) {
+            Some("http" | "ws") => Some(Protocol::Http),
+            Some("https" | "wss") => Some(Protocol::Https),
+            _ => by_scheme.map(|(technology, _)| technology.protocol()),
+        };
+        let plain = scheme.is_some_and(|(whole, _)| PLAIN_SCHEMES.contains(&whole));
+        let http = matches!(settled, Some(Protocol::Http | Protocol::Https));
+        let parameter = |name: &str| address.parameter(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        let tls = by_scheme.is_some_and(|(_, tls)| tls)
+            || scheme.is_some_and(|(whole, _)| matches!(whole, "ssl" | "tls" | "grpcs"))
+            || (address.form != Form::Jdbc && (parameter("ssl") || parameter("tls")));
+        let mut meaning = Self {
+            port: 0,
+            http,
+            tls,
+            scheme: by_scheme.map(|(technology, _)| technology),
+            understood: http || plain || by_scheme.is_some(),
+            known: asked.known,
+            settled,
+        };
+        meaning.port = meaning.find_port(asked, address, server)?;
+        Some(meaning)
+    }
+
+    fn find_port(&self, asked: &Asked, address: &Address, server: Option<&Container>) -> Option<u16> {
+        if address.port.is_some() {
+            return address.port;
+        }
+        match address.form {
+            Form::Url | Form::Jdbc => {
+                self.scheme.and_then(|known| known.default_port).or_else(|| self.settled?.default_port())
+            }
+            Form::Keywords => self.scheme.or(server.and_then(technology)).and_then(|known| known.default_port),
+            Form::HostPort => None,
+            Form::Host => {
+                let host = asked.variable.says_host() || asked.known.is_some_and(|known| known.role != Role::Address);
+                if !host || asked.known.is_some_and(|known| known.role == Role::Address) {
+                    return None;
+                }
+                if let Some(beside) = asked.environment.sibling(asked.variable, &["PORT"]) {
+                    // Orchestrators write `tcp://10.0.0.1:6379` into such a variable.
+                    let port = address::port_number(beside).or_else(|| address::parse(beside).first()?.port)?;
+                    // `DB_HOST_PORT` may be the port that Compose publishes, which this client does not use.
+                    let is_hosts = |server: &&Container| {
+                        let mut ports = server.ports.iter().chain(&server.wanted_ports);
+                        ports.any(|published| published.host_port == Some(port)) && !super::served::serves(server, port)
+                    };
+                    let name = format!("{}_PORT", asked.variable.name);
+                    if asked.environment.get(&name) != Some(beside) || !server.as_ref().is_some_and(is_hosts) {
+                        return Some(port);
+                    }
+                }
+                let known = asked.known.map(|known| known.technology).filter(|known| known.default_port.is_some());
+                // Which of a broker's listeners is meant is known from the port alone.
+                let known = known.or_else(|| server.and_then(technology)).filter(|it| it.protocol() != Protocol::Kafka);
+                known?.default_port
+            }
+        }
+    }
+
+    /// Scheme before variable before server before TCP.
+    pub fn protocol(&self, server: Option<&Container>, server_port: Option<u16>) -> Protocol {
+        let port = server_port.unwrap_or(self.port);
+        let by_variable = || self.known.map(|known| known.technology).filter(|known| known.default_port.is_some());
+        if self.http {
+            // gRPC over `http://` answers no HTTP/1.1.
+            let grpc = |port: &Port| port.speaks == Speaks::Grpc;
+            let is_grpc = match server.filter(|server| technology(server).is_some()) {
+                Some(server) => known_port(server, port).is_some_and(grpc),
+                None => catalog().of_port(port).filter_map(|known| known.ports.get(&port)).any(grpc),
+            };
+            return if is_grpc { Protocol::Tcp } else { self.settled.unwrap_or(Protocol::Http) };
+        }
+        let is_peer = self.known.is_some_and(|known| known.role == Role::Peer);
+        let is_kafka = by_variable().is_some_and(|known| known.protocol() == Protocol::Kafka);
+        if is_peer {
+            return Protocol::Tcp;
+        }
+        if self.tls {
+            let spoken = self.settled.or_else(|| by_variable().map(Technology::protocol));
+            let secured = [Protocol::Mysql, Protocol::Postgres, Protocol::Redis];
+            let spoken = spoken.filter(|protocol| secured.contains(protocol));
+            return spoken.unwrap_or(if is_kafka { Protocol::Kafka } else { Protocol::Tcp });
+        }
+        if let Some(protocol) = self.settled {
+            return protocol;
+        }
+        match (by_variable(), server) {
+            (Some(known), _) => known
+                .ports
+                .get(&self.port)
+                .filter(|_| known.protocol() != Protocol::Kafka)
+                .map_or_else(|| known.protocol(), Port::protocol),
+            (None, Some(server)) => served(server, port).protocol,
+            (None, None) => Protocol::Tcp,
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Connections that settings ask for, wherever they stand: a variable, an option of a command, a key of a file.
+//!
+//! A setting is asked, in this order: is it about something else? is it a setting of this very server? is it switched off?
+//! Then its value must be an address as a whole ([`super::address`]), its host must be somebody whom the stack means
+//! ([`super::hosts`]), and its port must be known. Whatever fails one of these yields nothing.
+
+use std::collections::BTreeSet;
+
+use super::address::{self, Address, Form};
+use super::credentials;
+use super::hosts::{self, Place};
+use super::kafka_names;
+use super::loopback::Asked;
+use super::meaning::Meaning;
+use super::served::{beside, served, technology};
+use super::variable::{Environment, Variable};
+use super::{Connection, kafka_client, security, unencoded, vantage};
+use crate::catalog::{Known, Role, catalog};
+use crate::plan::{Expectation, Location, Origin, OriginKind, Published, TLS_BY_DEFAULT};
+use crate::stack::{Container, Stack};
+use crate::target::{Protocol, Target, is_loopback};
+use crate::text;
+
+/// A setting of a client.
+pub struct Setting<'a> {
+    /// Its name, in any spelling: `spring.kafka.bootstrap-servers`.
+    pub name: &'a str,
+    /// Its value.
+    pub value: &'a str,
+    /// Where it stands, where that is known already.
+    pub location: Option<Location>,
+}
+
+/// Words that stand where a host was to be filled in, unless the stack has that name.
+const PLACEHOLDERS: &str = "\
+    changeme change-me change_me disabled dummy example fake false host hostname ip nil none null off placeholder \
+    replace server todo true undefined unused xxx";
+
+/// JDBC parameters that decide how MySQL's driver logs in.
+const MYSQL_PARAMETERS: &[&str] =
+    &["useSSL", "sslMode", "allowPublicKeyRetrieval", "serverRSAPublicKeyFile", "createDatabaseIfNotExist"];
+
+/// Kafka's security protocols, as schemes.
+const SECURITY_PROTOCOLS: &[&str] = &["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
+
+/// UDP ports that people write like any other: statsd, syslog, Jaeger's agent, GELF, NTP, SNMP.
+const UDP_PORTS: &[u16] = &[123, 161, 514, 5775, 6831, 6832, 8125, 12201];
+
+/// Whether a scheme names UDP, of which no look can say whether it arrives.
+fn is_datagram(scheme: &str) -> bool {
+    scheme.split(['+', '.', '-']).any(|word| matches!(word, "udp" | "udp4" | "udp6" | "statsd" | "gelf"))
+}
+
+/// Every connection that settings of a container ask for, in their order. `beside` is what else is set for the same client,
+/// where ports, passwords and switches are looked for.
+#[must_use]
+pub fn derive(
+    stack: &Stack,
+    container: &Container,
+    settings: &[Setting],
+    beside: &Environment,
+    kind: OriginKind,
+) -> Vec<Connection> {
+    let mut found = Vec::new();
+    for Setting { name, value, location } in settings {
+        let variable = Variable::new(name);
+        let known = catalog().of_variable(&variable.name);
+        if is_about_something_else(container, &variable, known) || beside.is_switched_off(&variable) {
+            continue;
+        }
+        // Some clients trim such a value and others look for a host with a blank in its name: nobody can say which.
+        if value.trim() != *value {
+            continue;
+        }
+        let mut addresses = address::parse(value);
+        if let Some(unsure) = unencoded::connection(stack, container, (name, value), !addresses.is_empty()) {
+            found.push(unsure);
+            continue;
+        }
+        let shown = if text::is_secret_name(name) { "***".to_owned() } else { address::shown(value, &addresses) };
+        addresses.retain(|address| !address.scheme.as_deref().is_some_and(is_datagram));
+        // Of a list, clients need one address that works: `localhost` beside others is spare.
+        if addresses.iter().any(|address| !is_loopback(&address.host)) {
+            addresses.retain(|address| !is_loopback(&address.host));
+        }
+        let origin = Origin { kind, name: text::line(name, 128), value: Some(shown), location: location.clone() };
+        let asked = Asked { stack, container, environment: beside, variable: &variable, known };
+        found.extend(addresses.iter().filter_map(|address| connection(&asked, address, &origin)));
+    }
+    name_topics(&mut found, container, beside);
+    found
+}
+
+/// Adds to a client's connections to brokers what else its variables name.
+fn name_topics(found: &mut [Connection], container: &Container, environment: &Environment) {
+    let to_brokers = |connection: &&mut Connection| connection.target.protocol == Protocol::Kafka;
+    let variables: BTreeSet<_> =
+        found.iter_mut().filter(to_brokers).map(|connection| connection.origin.name.clone()).collect();
+    let named = kafka_names::settings(container, environment, variables.len());
+    for connection in found.iter_mut().filter(to_brokers) {
+        connection.settings.extend(named.iter().cloned());
+    }
+}
+
+/// Whether a variable is no address, or a setting of the server that runs in this container.
+fn is_about_something_else(container: &Container, variable: &Variable, known: Option<Known>) -> bool {
+    let listed = known.is_some_and(|known| known.exact);
+    if variable.says_elsewhere() && !listed {
+        return true;
+    }
+    let Some(here) = technology(container) else { return false };
+    let peer = known.is_some_and(|known| known.role == Role::Peer);
+    let other = known.is_some_and(|known| known.exact && known.technology.id != here.id);
+    // A store shares its file of settings with its clients: what is theirs is not its own.
+    let own = here.owns(&variable.name);
+    if own { !(peer || other) } else { here.store && !peer }
+}
+
+fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Connection> {
+    let place = hosts::place(asked.stack, Some(asked.container), &address.host);
+    let bare = matches!(address.form, Form::HostPort | Form::Host);
+    if bare && asked.known.is_none() && asked.variable.says_no_address() {
+        return None;
+    }
+    let server = match &place {
+        Place::Containers(containers) => containers.first().copied(),
+        _ => None,
+    };
+    let meaning = Meaning::of(asked, address, server)?;
+    let port = meaning.port;
+    let server = match &place {
+        Place::Loopback => beside(asked.stack, asked.container, port).first().copied(),
+        _ => server,
+    };
+    let counts = match &place {
+        // A service that names itself says who it is, not where it connects to.
+        Place::Containers(all) => {
+            !all.iter().any(|other| other.service == asked.container.service)
+                && (!bare || is_port_of(all, asked, address, port))
+        }
+        Place::Loopback => asked.loopback_counts(address, port, meaning.http),
+        Place::Gateway => !(meaning.http && asked.variable.is_followed(asked.known.is_some_and(|known| known.exact))),
+        Place::Network => true,
+        Place::Nobody => is_probably_misspelt(asked, address, &meaning),
+        Place::Outside => false,
+    };
+    if !counts || (bare && UDP_PORTS.contains(&port)) {
+        return None;
+    }
+    // On the host's network, localhost is the host.
+    let at_host = asked.stack.namespace_owner(asked.container).on_host_network();
+    let on_host = matches!(place, Place::Gateway) || (matches!(place, Place::Loopback) && at_host);
+    let published = on_host.then(|| hosts::publisher(asked.stack, port)).flatten();
+    let protocol =
+        meaning.protocol(server.or(published.map(|(container, _)| container)), published.map(|(_, port)| port));
+    let mut login = credentials::find(address, asked.variable, asked.environment, protocol);
+    let empty = || credentials::without_password(asked.variable, asked.environment, protocol, server);
+    login.credentials = login.credentials.or_else(empty);
+    let mut settings = settings(address, &meaning, protocol, login.absent);
+    let security = if protocol == Protocol::Kafka {
+        let client = kafka_client::find(asked.variable, asked.environment, security_protocol(address));
+        settings.extend(client.authorities.map(|file| (security::AUTHORITIES.into(), file)));
+        settings.extend(client.protocol_variable.map(|name| ("security-variable".into(), name)));
+        settings.extend(client.mechanism_variable.map(|name| ("mechanism-variable".into(), name)));
+        settings.extend(client.login_variable.map(|name| ("login-variable".into(), name)));
+        login.credentials = client.credentials;
+        client.security
+    } else {
+        let tls = meaning.tls || protocol == Protocol::Https;
+        let mut address = address.clone();
+        let tls = tls | security::add_siblings(&mut address, asked.variable, asked.environment, protocol);
+        let (security, file) = security::find(&address, asked.environment, tls);
+        settings.extend(file.map(|file| (security::AUTHORITIES.into(), file)));
+        security
+    };
+    let mut target = Target::new(protocol, address.host.trim_end_matches('.').to_owned(), port);
+    target.path = match (protocol, server) {
+        // Never a path out of the variable: nobody knows what a request there would do.
+        (Protocol::Http | Protocol::Https, Some(server)) => served(server, port).path,
+        _ => credentials::database(address, asked.variable, asked.environment, protocol),
+    };
+    Some(Connection {
+        from: vantage(asked.container),
+        target,
+        origin: origin.clone(),
+        published: published.map(|(container, container_port)| Published {
+            container: container.id.clone(),
+            service: container.service.clone(),
+            container_port,
+        }),
+        expect: Expectation::Answers,
+        security,
+        settings,
+        credentials: login.credentials,
+    })
+}
+
+/// Whether `name:number` is an address of these containers, and not the tag of an image or a user with his group.
+pub(super) fn is_port_of(containers: &[&Container], asked: &Asked, address: &Address, port: u16) -> bool {
+    let usual = (port >= 1024 || matches!(port, 80 | 443)) && asked.variable.says_address();
+    address.form == Form::Host
+        || usual
+        || asked.known.is_some()
+        || containers.iter().any(|container| super::served::serves(container, port))
+}
+
+/// Whether a name that nobody has was probably meant to be somebody's.
+fn is_probably_misspelt(asked: &Asked, address: &Address, meaning: &Meaning) -> bool {
+    let host = address.host.to_ascii_lowercase();
+    if PLACEHOLDERS.split_ascii_whitespace().any(|known| known == host)
+        || host.starts_with("your")
+        || host.starts_with("my-")
+    {
+        return false;
+    }
+    // Images bring such URLs along as a default, which `…_HOST` or `…_SERVER` beside it replaces.
+    if address.form == Form::Url && asked.environment.sibling(asked.variable, &["HOST", "SERVER"]).is_some() {
+        return false;
+    }
+    if asked.known.is_some() {
+        // Only where the scheme, if there is one, leads anywhere.
+        return address.scheme.is_none() || meaning.understood;
+    }
+    if meaning.http {
+        let public = asked.variable.is_followed(false);
+        return !public && (address.port.is_some() || hosts::nearest(asked.stack, &host).is_some());
+    }
+    matches!(address.form, Form::Url | Form::Jdbc) && meaning.understood
+}
+
+fn settings(
+    address: &Address,
+    meaning: &Meaning,
+    protocol: Protocol,
+    no_credentials: Option<&str>,
+) -> Vec<(String, String)> {
+    let mut settings: Vec<(String, String)> = Vec::new();
+    let mut say = |name: &str, value: &str| settings.push((name.to_owned(), value.to_owned()));
+    let http = matches!(protocol, Protocol::Http | Protocol::Https);
+    // Of a protocol that nobody knows nobody can say whether it has logins.
+    let has_logins = meaning.scheme.is_some() || address.scheme.is_none();
+    if let Some(absent) = no_credentials.filter(|_| has_logins && !http && protocol != Protocol::Kafka) {
+        say("credentials", absent);
+    }
+    if meaning.tls && protocol != Protocol::Kafka {
+        say("tls", "true");
+    }
+    if address.form == Form::Jdbc {
+        say("driver", "jdbc");
+    }
+    if protocol == Protocol::Mysql {
+        for name in MYSQL_PARAMETERS {
+            if let Some(value) = address.parameter(name) {
+                say(name, value);
+            }
+        }
+        // ADO.NET's drivers know `SslMode` by this name, too; to drivers that take a URL it is another parameter.
+        let ado = address.form == Form::Keywords && address.scheme.is_none();
+        if let Some(mode) = address.parameter("ssl-mode").filter(|_| ado && address.parameter("sslMode").is_none()) {
+            say("sslMode", mode);
+        }
+        if address.is_jdbc() && address.scheme.as_deref() == Some("mariadb") {
+            say(TLS_BY_DEFAULT, "off");
+        }
+    }
+    settings
+}
+
+/// The security protocol of a Kafka client that stands in its address as the scheme.
+fn security_protocol(address: &Address) -> Option<&str> {
+    let scheme = address.scheme.as_deref()?;
+    SECURITY_PROTOCOLS.contains(&scheme).then_some(scheme)
+}
