@@ -92,6 +92,9 @@ async fn plan(shared: &Shared, services: Vec<String>) -> anyhow::Result<u8> {
     };
     let checks = planned(&stack, project.as_ref(), shared, &services, &shared.expect)?.checks;
     let mut report = assemble::frame("plan", &stack);
+    if report.engine.is_none() {
+        report.services.iter_mut().for_each(|service| service.state = "declared".into());
+    }
     report.checks = checks.iter().map(assemble::planned).collect();
     finish(&mut report, started, if checks.is_empty() && !shared.allow_empty { exit::INCONCLUSIVE } else { exit::OK });
     Output::new(shared).plan(&report)?;
@@ -143,7 +146,12 @@ fn declared_alone(shared: &Shared, why: anyhow::Error) -> anyhow::Result<(Stack,
     let Some((name, project)) = at_hand::chosen(&selection(shared), &shared.profile, &Surroundings::here())? else {
         return Err(why);
     };
-    eprintln!("crosscheck: planned from the files alone: {why}");
+    match why.downcast_ref() {
+        Some(StackError::NothingRuns { project, .. }) => {
+            eprintln!("crosscheck: nothing of project `{project}` runs: this is the plan of its files");
+        }
+        _ => eprintln!("crosscheck: {why}; this is the plan of the files"),
+    }
     Ok((compose::as_stack(&project, &name), Some(project)))
 }
 

@@ -74,6 +74,7 @@ fn shown(service: &Service) -> BTreeMap<&'static str, Value> {
         .filter(|mount| !matches!(mount.kind.as_str(), "config" | "secret"))
         .map(|mount| format!("{} {} {}", mount.kind, mount.source, mount.target))
         .collect();
+    let networks: BTreeMap<_, _> = service.networks.iter().map(|(key, on)| (key.clone(), &on.aliases)).collect();
     let environment: BTreeMap<_, _> =
         service.environment.iter().map(|(name, placed)| (name.clone(), placed.value.clone())).collect();
     let hosts: BTreeSet<_> =
@@ -85,7 +86,7 @@ fn shown(service: &Service) -> BTreeMap<&'static str, Value> {
         ("entrypoint", json!(service.entrypoint.as_deref().map(words))),
         ("healthcheck", json!(words(&service.healthcheck))),
         ("ports", json!(ports)),
-        ("networks", json!(service.networks)),
+        ("networks", json!(networks)),
         ("network_mode", json!(service.network_mode.as_ref().map(|mode| &mode.value))),
         ("depends_on", json!(pairs(&service.depends_on))),
         ("mounts", json!(mounts)),

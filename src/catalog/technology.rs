@@ -25,6 +25,8 @@ pub struct Technology {
     pub ports: BTreeMap<u16, Port>,
     /// The one of `ports` that clients take where none is written.
     pub default_port: Option<u16>,
+    /// The port at which members of its cluster reach each other where none is written.
+    pub peer_port: Option<u16>,
     /// Schemes of its URLs, in lower case.
     #[serde(default)]
     pub schemes: Vec<String>,

@@ -17,6 +17,7 @@ mod variables;
 pub mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 pub use error::ComposeError;
@@ -69,8 +70,8 @@ pub struct Service {
     pub ports: Vec<Port>,
     /// The ports that it exposes to the network, TCP alone.
     pub expose: Vec<u16>,
-    /// Its networks by key, with its own names there. Empty where it shares another's.
-    pub networks: BTreeMap<String, BTreeSet<String>>,
+    /// Its networks by key. Empty where it shares another's.
+    pub networks: BTreeMap<String, OnNetwork>,
     /// `network_mode`, where it is said.
     pub network_mode: Option<Placed<String>>,
     /// The services that it waits for, with the condition.
@@ -91,6 +92,15 @@ pub struct Service {
     pub profiles: Vec<String>,
     /// How many containers it has.
     pub scale: u32,
+}
+
+/// What a service has on a network.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OnNetwork {
+    /// Its own names there.
+    pub aliases: BTreeSet<String>,
+    /// The addresses that it asks for.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// Something mounted into a service.

@@ -1,11 +1,11 @@
 //! A service out of the tree of its merged declarations.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::error::{ComposeError, Wrong};
 use super::load::{Loader, Set};
 use super::yaml::{Entry, Node, Value};
-use super::{Mount, Placed, Service, ports, variables};
+use super::{Mount, OnNetwork, Placed, Service, ports, variables};
 
 /// The most containers of a service that a plan tells apart.
 const MOST_REPLICAS: u32 = 64;
@@ -118,14 +118,19 @@ fn exposed(text: &str) -> Option<std::ops::RangeInclusive<u16>> {
     (protocol == "tcp").then_some(range)
 }
 
-fn networks(service: &Node, shares: bool) -> BTreeMap<String, BTreeSet<String>> {
+fn networks(service: &Node, shares: bool) -> BTreeMap<String, OnNetwork> {
     let mut networks = BTreeMap::new();
     for entry in service.get("networks").into_iter().flat_map(Node::entries) {
         let aliases = entry.node.get("aliases").into_iter().flat_map(Node::items).filter_map(Node::as_text);
-        networks.insert(entry.key.clone(), aliases.map(str::to_owned).collect());
+        let address = |key: &str| entry.node.get(key).and_then(Node::as_text)?.parse().ok();
+        let on = OnNetwork {
+            aliases: aliases.map(str::to_owned).collect(),
+            addresses: ["ipv4_address", "ipv6_address"].into_iter().filter_map(address).collect(),
+        };
+        networks.insert(entry.key.clone(), on);
     }
     if networks.is_empty() && !shares {
-        networks.insert("default".into(), BTreeSet::new());
+        networks.insert("default".into(), OnNetwork::default());
     }
     networks
 }

@@ -116,9 +116,11 @@ fn attachments(
     let names = |aliases: &BTreeSet<String>| {
         [service, container].into_iter().map(str::to_owned).chain(aliases.iter().cloned()).collect()
     };
-    let attached = declared.networks.iter().map(|(key, aliases)| Attachment {
+    let attached = declared.networks.iter().map(|(key, on)| Attachment {
         network: engine_name(project, name, key),
-        names: names(aliases),
+        names: names(&on.aliases),
+        addresses: on.addresses.clone(),
+        fixed: !on.addresses.is_empty(),
         ..Attachment::default()
     });
     attached.collect()

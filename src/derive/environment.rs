@@ -1,6 +1,7 @@
 //! Connections that stand in the environment of containers.
 
 use super::Connection;
+use super::embedded;
 use super::setting::{self, Setting};
 use super::variable::Environment;
 use crate::plan::OriginKind;
@@ -20,9 +21,28 @@ pub fn derive(stack: &Stack) -> Vec<Connection> {
 }
 
 fn of_container(stack: &Stack, container: &Container) -> Vec<Connection> {
-    let settings = container.environment.iter().map(|(name, value)| Setting { name, value, location: None });
-    let beside = Environment::new(&container.environment);
-    setting::derive(stack, container, &settings.collect::<Vec<_>>(), &beside, OriginKind::Environment)
+    let all = &container.environment;
+    let mut found = of_settings(stack, container, all, None, all);
+    for (variable, value) in all {
+        let embedded = embedded::settings(value);
+        if !embedded.is_empty() {
+            let beside = [embedded.as_slice(), all.as_slice()].concat();
+            found.extend(of_settings(stack, container, &embedded, Some(variable), &beside));
+        }
+    }
+    found
+}
+
+fn of_settings(
+    stack: &Stack,
+    container: &Container,
+    settings: &[(String, String)],
+    within: Option<&str>,
+    beside: &[(String, String)],
+) -> Vec<Connection> {
+    let settings = settings.iter().map(|(name, value)| Setting { name, value, within, location: None });
+    let settings: Vec<_> = settings.collect();
+    setting::derive(stack, container, &settings, &Environment::new(beside), OriginKind::Environment)
 }
 
 #[cfg(test)]

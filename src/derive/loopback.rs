@@ -87,8 +87,14 @@ impl Asked<'_> {
     fn own_by_settings(&self, port: u16) -> bool {
         let port = port.to_string();
         let named = |text: &str| text.split(|c: char| !c.is_ascii_digit()).any(|number| number == port);
+        // `wait-for-it db:5432` names the port of another.
+        let of_another = |word: &str| {
+            let host = word.split("://").last().and_then(|rest| rest.split(':').next()).unwrap_or_default();
+            !self.stack.named(host).is_empty()
+        };
+        let mut words = self.container.command.iter().flat_map(|argument| argument.split_whitespace());
         OWN_PORT.iter().filter_map(|name| self.environment.get(name)).any(|value| value == port)
-            || self.container.command.iter().any(|argument| named(argument))
+            || words.any(|word| named(word) && !of_another(word))
     }
 
     fn is_load_generator(&self) -> bool {

@@ -10,6 +10,9 @@ use crate::target::Protocol;
 /// Schemes that name no technology: the port must be written, and TCP is all that is known.
 const PLAIN_SCHEMES: &[&str] = &["tcp", "grpc", "grpcs", "ssl", "tls"];
 
+/// Schemes that name a client's library, which speaks to servers of several kinds: Elixir's Ecto.
+const OPEN_SCHEMES: &[&str] = &["ecto"];
+
 /// What scheme, variable and server make of an address.
 pub(super) struct Meaning<'a> {
     /// The port: as it is written, else the one that scheme, variable or server stand for.
@@ -42,7 +45,8 @@ impl<'a> Meaning<'a> {
             Some("https" | "wss") => Some(Protocol::Https),
             _ => by_scheme.map(|(technology, _)| technology.protocol()),
         };
-        let plain = scheme.is_some_and(|(whole, _)| PLAIN_SCHEMES.contains(&whole));
+        let open = scheme.is_some_and(|(whole, _)| OPEN_SCHEMES.contains(&whole));
+        let plain = open || scheme.is_some_and(|(whole, _)| PLAIN_SCHEMES.contains(&whole));
         let http = matches!(settled, Some(Protocol::Http | Protocol::Https));
         let parameter = |name: &str| address.parameter(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
         let tls = by_scheme.is_some_and(|(_, tls)| tls)
@@ -67,7 +71,10 @@ impl<'a> Meaning<'a> {
         }
         match address.form {
             Form::Url | Form::Jdbc => {
-                self.scheme.and_then(|known| known.default_port).or_else(|| self.settled?.default_port())
+                let open = address.scheme.as_deref().is_some_and(|scheme| OPEN_SCHEMES.contains(&scheme));
+                let by_server = || server.filter(|_| open).and_then(technology)?.default_port;
+                let by_scheme = self.scheme.and_then(|known| known.default_port);
+                by_scheme.or_else(|| self.settled?.default_port()).or_else(by_server)
             }
             Form::Keywords => self.scheme.or(server.and_then(technology)).and_then(|known| known.default_port),
             Form::HostPort => None,
@@ -88,6 +95,9 @@ impl<'a> Meaning<'a> {
                     if asked.environment.get(&name) != Some(beside) || !server.as_ref().is_some_and(is_hosts) {
                         return Some(port);
                     }
+                }
+                if let Some(peer) = asked.known.filter(|known| known.role == Role::Peer) {
+                    return peer.technology.peer_port.or(peer.technology.default_port);
                 }
                 let known = asked.known.map(|known| known.technology).filter(|known| known.default_port.is_some());
                 // Which of a broker's listeners is meant is known from the port alone.

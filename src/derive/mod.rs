@@ -6,6 +6,7 @@
 pub mod address;
 pub mod credentials;
 pub mod declared;
+pub mod embedded;
 pub mod environment;
 pub mod hosts;
 mod kafka_client;

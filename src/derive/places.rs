@@ -35,6 +35,8 @@ fn of_variable(connection: &Connection, stack: &Stack, project: &Project) -> Opt
 
 /// Where a variable is declared with the very value that the container has.
 fn declared_variable(service: &Service, container: &Container, name: &str) -> Option<Place> {
+    // A variable that holds several settings comes first, then the setting's own name.
+    let name = name.split(' ').next()?;
     let declared = service.environment.get(name)?;
     (declared.value.as_deref() == container.variable(name)).then_some(declared.place)
 }

@@ -27,6 +27,8 @@ pub struct Setting<'a> {
     pub name: &'a str,
     /// Its value.
     pub value: &'a str,
+    /// The variable that holds it among others.
+    pub within: Option<&'a str>,
     /// Where it stands, where that is known already.
     pub location: Option<Location>,
 }
@@ -62,14 +64,18 @@ pub fn derive(
     kind: OriginKind,
 ) -> Vec<Connection> {
     let mut found = Vec::new();
-    for Setting { name, value, location } in settings {
+    for Setting { name, value, within, location } in settings {
         let variable = Variable::new(name);
         let known = catalog().of_variable(&variable.name);
-        if is_about_something_else(container, &variable, known) || beside.is_switched_off(&variable) {
+        let is_tool = || known.is_some_and(|known| known.exact && is_of_a_tool(stack, container, value));
+        let not_ours =
+            variable.is_for_browsers() || (is_about_something_else(container, &variable, known) && !is_tool());
+        if not_ours || beside.is_switched_off(&variable) {
             continue;
         }
         // Some clients trim such a value and others look for a host with a blank in its name: nobody can say which.
-        if value.trim() != *value {
+        // A descriptor ends with its bracket.
+        if value.trim() != *value && !value.trim_end().ends_with(')') {
             continue;
         }
         let mut addresses = address::parse(value);
@@ -83,7 +89,9 @@ pub fn derive(
         if addresses.iter().any(|address| !is_loopback(&address.host)) {
             addresses.retain(|address| !is_loopback(&address.host));
         }
-        let origin = Origin { kind, name: text::line(name, 128), value: Some(shown), location: location.clone() };
+        let shown_name = within.map_or_else(|| (*name).to_owned(), |variable| format!("{variable} {name}"));
+        let origin =
+            Origin { kind, name: text::line(&shown_name, 128), value: Some(shown), location: location.clone() };
         let asked = Asked { stack, container, environment: beside, variable: &variable, known };
         found.extend(addresses.iter().filter_map(|address| connection(&asked, address, &origin)));
     }
@@ -114,6 +122,19 @@ fn is_about_something_else(container: &Container, variable: &Variable, known: Op
     // A store shares its file of settings with its clients: what is theirs is not its own.
     let own = here.owns(&variable.name);
     if own { !(peer || other) } else { here.store && !peer }
+}
+
+/// Whether an address leads to another server of the same kind as the image of this container: tools come in the image of
+/// their server, as `vault` does with `VAULT_ADDR`. A store may share its settings with its clients, and is none.
+fn is_of_a_tool(stack: &Stack, container: &Container, value: &str) -> bool {
+    let Some(here) = technology(container).filter(|here| !here.store) else { return false };
+    let same = |other: &&Container| {
+        other.service != container.service && technology(other).is_some_and(|there| there.id == here.id)
+    };
+    address::parse(value).iter().any(|address| match hosts::place(stack, Some(container), &address.host) {
+        Place::Containers(all) => all.iter().any(same),
+        _ => false,
+    })
 }
 
 fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Connection> {
@@ -223,7 +244,9 @@ fn is_probably_misspelt(asked: &Asked, address: &Address, meaning: &Meaning) -> 
     }
     if meaning.http {
         let public = asked.variable.is_followed(false);
-        return !public && (address.port.is_some() || hosts::nearest(asked.stack, &host).is_some());
+        let near = hosts::nearest(asked.stack, &host).is_some();
+        // Nobody's browser knows a name that is nearly a service's.
+        return if public { near && address.port.is_some() } else { near || address.port.is_some() };
     }
     matches!(address.form, Form::Url | Form::Jdbc) && meaning.understood
 }

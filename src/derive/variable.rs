@@ -52,7 +52,8 @@ const FOLLOWED: &str = "\
 
 /// The same, as ends of names, where the catalogue does not know better.
 const FOLLOWED_ENDS: &str = "\
-    ADMIN_URL APP_URI APP_URL AUTH_SERVER_URL AUTH_URL BASEURL BASE_URI BASE_URL CLIENT_URL HOST_URL";
+    ADMIN_URL APP_URI APP_URL AUTH_SERVER_URL AUTH_URL BASEURL BASE_URI BASE_URL CLIENT_URL DEFAULT_URI HOST_URL \
+    URL_PREFIX";
 
 /// The same, as whole names.
 const FOLLOWED_NAMES: &str = "SERVER_URL URL";
@@ -100,7 +101,7 @@ impl Variable {
     /// Whether it says that a value that is no URL is something other than an address.
     #[must_use]
     pub fn says_no_address(&self) -> bool {
-        has(NOT_BARE, self.last())
+        has(NOT_BARE, self.last()) && !self.name.ends_with("HOST_PORT")
     }
 
     /// Whether it says that a bare word is a host.
@@ -120,7 +121,11 @@ impl Variable {
     #[must_use]
     pub fn is_followed(&self, listed: bool) -> bool {
         let ends = each(FOLLOWED_ENDS).any(|end| self.name.ends_with(end)) || has(FOLLOWED_NAMES, &self.name);
-        self.words().any(|word| has(FOLLOWED, word)) || self.is_for_browsers() || (ends && !listed)
+        // `ExternalUrl`, as .NET writes it.
+        let glued = |word: &str| {
+            ["URL", "URI"].iter().find_map(|end| word.strip_suffix(end)).is_some_and(|rest| has(FOLLOWED, rest))
+        };
+        self.words().any(|word| has(FOLLOWED, word) || glued(word)) || self.is_for_browsers() || (ends && !listed)
     }
 
     /// Whether it is a setting that a build hands to the browser.

@@ -16,10 +16,15 @@ const MODES: &[&str] =
 pub(super) fn parse(value: &str) -> Option<Vec<Address>> {
     let (kind, rest) = value.split_once(':')?;
     let kind = kind.to_ascii_lowercase();
+    let lower = rest.to_ascii_lowercase();
+    // A descriptor is written in several lines.
+    let place = rest.rsplit_once('@').map_or("", |(_, place)| place);
+    if lower.starts_with("oracle:thin:") && place.starts_with('(') {
+        return oracle_description(&kind, place);
+    }
     if rest.contains(char::is_whitespace) {
         return None;
     }
-    let lower = rest.to_ascii_lowercase();
     if lower.starts_with("oracle:thin:") {
         return oracle(&kind, rest.get("oracle:thin:".len()..)?);
     }
@@ -147,6 +152,22 @@ fn oracle(kind: &str, rest: &str) -> Option<Vec<Address>> {
     };
     let address = Address { scheme: Some("oracle".into()), head, tail, ..Address::new(Form::Jdbc, host, port) };
     super::is_host(host).then(|| vec![address])
+}
+
+/// `(DESCRIPTION=(ADDRESS=(PROTOCOL=TCP)(HOST=oracle)(PORT=1521))…)`: Oracle Net's connect descriptors.
+fn oracle_description(kind: &str, place: &str) -> Option<Vec<Address>> {
+    let plain: String = place.chars().filter(|c| !c.is_whitespace()).collect();
+    // Its words are read in any case, and names of hosts are, too.
+    let plain = plain.to_ascii_lowercase();
+    let value = |part: &str, name: &str| Some(part.split_once(name)?.1.split([')', '(']).next()?.to_owned());
+    let mut found = Vec::new();
+    for part in plain.split("(address=").skip(1) {
+        let Some(host) = value(part, "(host=").filter(|host| super::is_host(host)) else { continue };
+        let port = value(part, "(port=").and_then(|port| super::port_number(&port));
+        let head = if found.is_empty() { format!("{kind}:oracle:thin:@") } else { String::new() };
+        found.push(Address { scheme: Some("oracle".into()), head, ..Address::new(Form::Jdbc, &host, port) });
+    }
+    (!found.is_empty()).then_some(found)
 }
 
 /// `user` and `password` among `name=value` items.

@@ -109,9 +109,24 @@ pub fn parse(value: &str) -> Vec<Address> {
             let items: Vec<_> = items.split(',').map(|item| unquote(item.trim())).collect();
             parse_plain(&items.join(","))
         }
-        _ => parse_plain(value),
+        _ => {
+            let bare = without_loader(value);
+            let mut found = parse_plain(bare);
+            if let Some(first) = found.iter_mut().flatten().next() {
+                first.head.insert_str(0, value.strip_suffix(bare).unwrap_or_default());
+            }
+            found
+        }
     };
     found.filter(|found| found.len() <= MOST_ADDRESSES).unwrap_or_default()
+}
+
+/// An address without what only says how it is loaded or resolved: `optional:configserver:http://config:8888` of Spring,
+/// `dns:///catalog:50051` of gRPC.
+fn without_loader(value: &str) -> &str {
+    let rest = value.strip_prefix("optional:").unwrap_or(value);
+    let rest = rest.strip_prefix("configserver:").unwrap_or(rest);
+    ["dns:///", "passthrough:///"].iter().find_map(|scheme| rest.strip_prefix(scheme)).unwrap_or(rest)
 }
 
 fn parse_plain(value: &str) -> Option<Vec<Address>> {
