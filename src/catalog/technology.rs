@@ -39,9 +39,47 @@ pub struct Technology {
     /// Patterns of the server's own settings, which are no addresses of others.
     #[serde(default)]
     pub own: Vec<String>,
+    /// The labels by which other containers tell it where they are served.
+    #[serde(default)]
+    pub labels: Labels,
+    /// What its clients connect to where a setting is missing.
+    #[serde(default)]
+    pub defaults: Vec<MissingSetting>,
     /// Whether it connects to nobody but whom its own settings name, as databases do.
     #[serde(default)]
     pub store: bool,
+}
+
+/// The labels by which a proxy finds whom it serves.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Labels {
+    /// The label that leaves a container out where it is `false`.
+    pub switch: Option<String>,
+    /// Patterns of labels that hold a port, and what is spoken there.
+    #[serde(default)]
+    pub ports: BTreeMap<String, Port>,
+}
+
+/// What clients connect to where a setting is missing.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MissingSetting {
+    /// Whether it holds only for containers of this technology's images.
+    #[serde(default)]
+    pub image: bool,
+    /// The variables, or patterns, that must be set, with their value or `*`.
+    pub r#where: BTreeMap<String, String>,
+    /// The variable whose absence it is about.
+    pub variable: String,
+    /// Others that say it too.
+    #[serde(default)]
+    pub unless: Vec<String>,
+    /// Variables that such a client does not read.
+    #[serde(default)]
+    pub instead_of: Vec<String>,
+    /// Where it connects to then, as a URL.
+    pub target: String,
 }
 
 /// Names, or patterns with `*`, of the variables by which clients name a server.

@@ -79,6 +79,7 @@ fn container(project: &Project, name: &str, (service, declared): (&str, &Service
             .iter()
             .map(|(service, condition)| Dependency { service: service.clone(), condition: condition.value.clone() })
             .collect(),
+        labels: declared.labels.iter().map(|(name, label)| (name.clone(), label.value.clone())).collect(),
         ..Container::default()
     }
 }

@@ -6,11 +6,14 @@
 pub mod address;
 pub mod credentials;
 pub mod declared;
+mod defaults;
+mod depends_on;
 pub mod embedded;
 pub mod environment;
 pub mod hosts;
 mod kafka_client;
 mod kafka_names;
+mod labels;
 mod loopback;
 mod meaning;
 pub mod places;
@@ -24,7 +27,10 @@ pub mod variable;
 #[cfg(test)]
 pub(crate) mod testing;
 
+use std::collections::BTreeSet;
 use std::path::Path;
+
+use hosts::Place;
 
 use crate::compose::Project;
 use crate::plan::{Credentials, Expectation, Origin, Published, Security, Vantage};
@@ -60,11 +66,50 @@ pub struct Connection {
 #[must_use]
 pub fn all(stack: &Stack, project: Option<&Project>, here: &Path) -> Vec<Connection> {
     let mut connections = environment::derive(stack);
-    connections.extend(published::derive(stack));
+    connections.extend(labels::derive(stack));
+    connections.extend(published::derive(stack, &connections));
+    defaults::add(stack, &mut connections);
+    connections.extend(depends_on::derive(stack, &connections));
     if let Some(project) = project {
         places::add(&mut connections, stack, project, here);
     }
     connections
+}
+
+impl Connection {
+    /// A connection of whose client nothing is known but that it must reach the target.
+    #[must_use]
+    pub fn new(from: Vantage, target: Target, origin: Origin) -> Self {
+        Self {
+            from,
+            target,
+            origin,
+            published: None,
+            expect: Expectation::Answers,
+            settings: Vec::new(),
+            security: Security::default(),
+            credentials: None,
+        }
+    }
+
+    /// The services that it leads to: none where it leaves the stack.
+    #[must_use]
+    pub fn leads_to<'a>(&'a self, stack: &'a Stack) -> BTreeSet<&'a str> {
+        if let Some(published) = &self.published {
+            return [published.service.as_str()].into();
+        }
+        let asker = self.from.container().and_then(|id| stack.by_id(id));
+        match hosts::place(stack, asker, &self.target.host) {
+            Place::Containers(all) => all.into_iter().map(|container| container.service.as_str()).collect(),
+            Place::Loopback => asker
+                .map(|asker| served::beside(stack, asker, self.target.port))
+                .into_iter()
+                .flatten()
+                .map(|container| container.service.as_str())
+                .collect(),
+            _ => BTreeSet::new(),
+        }
+    }
 }
 
 /// Whether this is a container of `docker compose run`: `shop-app-run-1f2e3d4c5b6a`.

@@ -18,6 +18,9 @@ pub fn add(connections: &mut [Connection], stack: &Stack, project: &Project, her
         let place = match connection.origin.kind {
             OriginKind::Environment => of_variable(connection, stack, project),
             OriginKind::Published => of_port(connection, project),
+            OriginKind::Label => of_label(connection, project),
+            OriginKind::DependsOn => of_dependency(connection, project),
+            OriginKind::Default => client(connection, project).map(|client| client.place),
             _ => None,
         };
         connection.origin.location = place.map(|place| location(project, place, here));
@@ -48,6 +51,21 @@ fn of_port(connection: &Connection, project: &Project) -> Option<Place> {
     let mut ports = service.ports.iter().filter(|port| port.tcp && port.target == published.container_port);
     let same = |declared: Option<u16>| declared.is_none_or(|declared| declared == connection.target.port);
     Some(ports.find(|port| same(port.published))?.place)
+}
+
+/// The service that a connection starts at.
+fn client<'a>(connection: &Connection, project: &'a Project) -> Option<&'a Service> {
+    project.services.get(&connection.from.identity())
+}
+
+/// Where a label of the server is declared.
+fn of_label(connection: &Connection, project: &Project) -> Option<Place> {
+    Some(project.services.get(&connection.target.host)?.labels.get(&connection.origin.name)?.place)
+}
+
+/// Where a service is named as one to wait for.
+fn of_dependency(connection: &Connection, project: &Project) -> Option<Place> {
+    Some(client(connection, project)?.depends_on.get(&connection.target.host)?.place)
 }
 
 fn location(project: &Project, place: Place, here: &Path) -> Location {

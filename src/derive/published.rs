@@ -10,18 +10,45 @@ use super::Connection;
 use super::served;
 use crate::plan::{Expectation, Origin, OriginKind, Published, Vantage};
 use crate::stack::{Container, PublishedPort, Stack};
-use crate::target::{Target, host_and_port};
+use crate::target::{Protocol, Target, host_and_port, is_loopback};
 
 /// One connection from the host, or the engine, for each published port and address, in the order of containers and ports.
 ///
 /// Ports that are bound come from the engine. A fixed port that was asked for and is not bound is tried all the same: it
 /// may be held by somebody else, or not be published at all. One that the engine would have chosen cannot be.
 #[must_use]
-pub fn derive(stack: &Stack) -> Vec<Connection> {
-    stack.containers.iter().flat_map(|container| of_container(stack, container)).collect()
+pub fn derive(stack: &Stack, known: &[Connection]) -> Vec<Connection> {
+    let clients = Clients::of(stack, known);
+    stack.containers.iter().flat_map(|container| of_container(stack, container, &clients)).collect()
 }
 
-fn of_container(stack: &Stack, container: &Container) -> Vec<Connection> {
+/// What clients in the stack speak to servers of which nothing else is known, by service and port.
+struct Clients(BTreeSet<(String, u16)>);
+
+impl Clients {
+    fn of(stack: &Stack, known: &[Connection]) -> Self {
+        let http = known.iter().filter(|known| known.target.protocol == Protocol::Http);
+        let served = http.flat_map(|known| {
+            let port = known.published.as_ref().map_or(known.target.port, |published| published.container_port);
+            known.leads_to(stack).into_iter().map(move |service| (service.to_owned(), port))
+        });
+        Self(served.collect())
+    }
+
+    /// Whether some client, or its own healthcheck, speaks HTTP to a port of a container.
+    fn speak_http(&self, container: &Container, port: u16) -> bool {
+        let asked = container.healthcheck.iter().flat_map(|word| word.split(char::is_whitespace));
+        let mut asked = asked.filter_map(|word| word.trim_matches(['"', '\'']).strip_prefix("http://"));
+        self.0.contains(&(container.service.clone(), port))
+            || asked.any(|rest| {
+                let authority = rest.split('/').next().unwrap_or_default();
+                let (host, own) = authority.split_once(':').unwrap_or((authority, "80"));
+                is_loopback(host) && own.parse() == Ok(port)
+            })
+    }
+}
+
+fn of_container(stack: &Stack, container: &Container, clients: &Clients) -> Vec<Connection> {
     let bound: &[PublishedPort] = if container.is_running() { &container.ports } else { &[] };
     let is_bound = |wanted: &&PublishedPort| {
         bound.iter().any(|port| (port.container_port, port.host_port) == (wanted.container_port, wanted.host_port))
@@ -35,12 +62,18 @@ fn of_container(stack: &Stack, container: &Container) -> Vec<Connection> {
     };
     let everywhere = |port: &PublishedPort| port.host_address.is_unspecified() && port.host_address.is_ipv6();
     let once = ports.iter().filter(|port| !(everywhere(port) && has_v4(port)));
-    once.filter_map(|port| connection(stack, container, port)).collect()
+    once.filter_map(|port| connection(stack, container, port, clients)).collect()
 }
 
-fn connection(stack: &Stack, container: &Container, port: &PublishedPort) -> Option<Connection> {
+fn connection(stack: &Stack, container: &Container, port: &PublishedPort, clients: &Clients) -> Option<Connection> {
     let host_port = port.host_port?;
-    let (speaks, security) = served::published(container, port.container_port);
+    let (mut speaks, security) = served::published(container, port.container_port);
+    if speaks.protocol == Protocol::Tcp
+        && served::known_port(container, port.container_port).is_none()
+        && clients.speak_http(container, port.container_port)
+    {
+        speaks.protocol = Protocol::Http;
+    }
     let mut target = Target::new(speaks.protocol, reached_at(port.host_address), host_port);
     target.path = speaks.path;
     let name = format!("{}:{}", container.label(), port.container_port);
@@ -83,7 +116,7 @@ mod tests {
             assert!(found.published.is_some() && found.credentials.is_none() && found.settings.is_empty());
             format!("{} {}", found.target, found.origin.value.unwrap())
         };
-        derive(stack).into_iter().map(shown).collect()
+        derive(stack, &[]).into_iter().map(shown).collect()
     }
 
     fn publishing(image: &str, bound: &[PublishedPort], wanted: &[PublishedPort]) -> Stack {
@@ -150,14 +183,14 @@ mod tests {
         let mut remote = publishing("redis:7", &[port(6379, 6379, "0.0.0.0"), port(6379, 6380, "192.0.2.7")], &[]);
         for at in [PublishedAt::Host("engine.example".into()), PublishedAt::Unknown("a container".into())] {
             remote.engine.published_at = at;
-            assert!(derive(&remote).iter().all(|found| found.from == Vantage::Engine));
+            assert!(derive(&remote, &[]).iter().all(|found| found.from == Vantage::Engine));
             assert_eq!(
                 of(&remote),
                 ["redis://127.0.0.1:6379 0.0.0.0:6379->6379/tcp", "redis://192.0.2.7:6380 192.0.2.7:6380->6379/tcp"]
             );
         }
         remote.engine.published_at = PublishedAt::Here;
-        assert!(derive(&remote).iter().all(|found| found.from == Vantage::Host));
+        assert!(derive(&remote, &[]).iter().all(|found| found.from == Vantage::Host));
     }
 
     #[test]
@@ -172,7 +205,22 @@ mod tests {
         .map(|(name, value)| (name.into(), value.into()))
         .to_vec();
         let schemes: Vec<_> =
-            derive(&kafka).into_iter().map(|found| (found.target.protocol.scheme(), found.security.tls)).collect();
+            derive(&kafka, &[]).into_iter().map(|found| (found.target.protocol.scheme(), found.security.tls)).collect();
         assert_eq!(schemes, [("kafka", Tls::Unsaid), ("tcp", Tls::Unsaid), ("kafka", Tls::Required)]);
+    }
+
+    #[test]
+    fn what_clients_or_a_healthcheck_speak_is_spoken_from_the_host_too() {
+        let mut api = container("api", "shop-api");
+        api.ports = [8080, 8081, 9000].map(|number| port(number, number, "0.0.0.0")).into();
+        api.healthcheck = ["CMD-SHELL", "curl -f http://localhost:8081/health || exit 1; wget http://other:9000"]
+            .map(str::to_owned)
+            .into();
+        let mut web = container("web", "shop-web");
+        web.environment = vec![("API_URL".into(), "http://api:8080/v1".into())];
+        let stack = stack([api, web]);
+        let known = crate::derive::environment::derive(&stack);
+        let found: Vec<_> = derive(&stack, &known).into_iter().map(|found| found.target.to_string()).collect();
+        assert_eq!(found, ["http://127.0.0.1:8080", "http://127.0.0.1:8081", "tcp://127.0.0.1:9000"]);
     }
 }

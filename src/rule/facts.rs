@@ -149,7 +149,8 @@ impl Seen {
 
     /// The first origin that is a place in the stack's configuration.
     fn written(&self) -> Option<&Origin> {
-        self.check.origins.iter().find(|origin| origin.kind != OriginKind::Declared)
+        let elsewhere = [OriginKind::Declared, OriginKind::Label, OriginKind::DependsOn];
+        self.check.origins.iter().find(|origin| !elsewhere.contains(&origin.kind))
     }
 }
 

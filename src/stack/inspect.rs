@@ -32,6 +32,10 @@ pub fn container(inspected: ContainerInspectResponse) -> Container {
     let labels = config.labels.unwrap_or_default();
     let label = |key: &str| labels.get(key).cloned().unwrap_or_default();
 
+    let ours = |name: &String| !name.starts_with("com.docker.") && !name.starts_with("org.opencontainers.");
+    let others = labels.iter().filter(|(name, _)| ours(name));
+    let others = others.map(|(name, value)| (name.clone(), value.clone())).collect();
+
     let mut command: Vec<_> = config.entrypoint.into_iter().chain(config.cmd).flatten().collect();
     if command.is_empty() {
         command = inspected.path.into_iter().chain(inspected.args.into_iter().flatten()).collect();
@@ -71,6 +75,7 @@ pub fn container(inspected: ContainerInspectResponse) -> Container {
         mounts: inspected.mounts.into_iter().flatten().map(mount).collect(),
         healthcheck: config.healthcheck.and_then(|check| check.test).unwrap_or_default(),
         depends_on: dependencies(&label("com.docker.compose.depends_on")),
+        labels: others,
         config_hash: label("com.docker.compose.config-hash"),
         compose_version: label("com.docker.compose.version"),
         id,

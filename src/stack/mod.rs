@@ -136,6 +136,9 @@ pub struct Container {
     /// The services that Compose starts before it.
     #[serde(default)]
     pub depends_on: Vec<Dependency>,
+    /// Its labels, but for those of Compose and of the image's authors. They may hold secrets, and are never written.
+    #[serde(skip)]
+    pub labels: BTreeMap<String, String>,
     /// Compose's hash of the declaration that it was made from; empty where the label is absent.
     #[serde(default)]
     pub config_hash: String,

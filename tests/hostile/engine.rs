@@ -98,7 +98,7 @@ fn whatever_the_engine_tells_the_report_is_safe_and_soon_there() {
     let started = Instant::now();
     for status in [Status::Running, Status::Exited, Status::Restarting] {
         let stack = stack(status);
-        let connections = [environment::derive(&stack), published::derive(&stack)].concat();
+        let connections = [environment::derive(&stack), published::derive(&stack, &[])].concat();
         assert!(connections.len() > 80, "{}", connections.len());
         let checks = build(&stack, connections, &Narrow::default());
         let kinds =

@@ -8,7 +8,9 @@ use crate::plan::Credentials;
 pub(super) fn parse(value: &str) -> Option<Vec<Address>> {
     let mut items = value.split([',', ';']).map(str::trim).peekable();
     let mut found = Vec::new();
-    while let Some(item) = items.next_if(|item| !item.contains('=')) {
+    // What follows a question mark are parameters of that address.
+    let is_address = |item: &&str| !item.split('?').next().unwrap_or_default().contains('=');
+    while let Some(item) = items.next_if(is_address) {
         // A comma at the end is no further address.
         if !item.is_empty() || items.peek().is_some() {
             found.push(one(item)?);
@@ -37,6 +39,7 @@ pub(super) fn parse(value: &str) -> Option<Vec<Address>> {
 }
 
 fn one(item: &str) -> Option<Address> {
+    let item = item.split('?').next().unwrap_or_default();
     let (authority, path) = item.split_once('/').unwrap_or((item, ""));
     // `registry:5000/app:1` is an image.
     if path.contains(':') {

@@ -45,7 +45,7 @@ fn values_are_read_in_every_grammar() {
             "jdbc:oracle:thin:@(DESCRIPTION= (ADDRESS=(PROTOCOL=TCP)(HOST=a)(PORT=1521))(ADDRESS=(host=b)(port=1522)))",
             "oracle|a:1521 oracle|b:1522",
         ),
-        ("optional:configserver:http://config:8888/x?y=z", "http|config:8888/x"),
+        ("optional:configserver:http://config:8888/x?y=z", "http|config:8888|x"),
         ("dns:///catalog:50051", "|catalog:50051"),
         ("jdbc:h2:tcp://h2:1521/shop", "tcp|h2:1521|shop"),
         ("r2dbc:mysql://mysql:3306/shop", "mysql|mysql:3306|shop"),

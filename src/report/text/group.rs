@@ -233,6 +233,7 @@ impl Table {
 pub(super) fn origin_name(origin: &OriginInfo) -> String {
     let name = line(&origin.name, 120);
     match origin.kind {
+        OriginKind::Default => format!("default, {name} is not set"),
         OriginKind::Published if !name.starts_with("publish") => format!("published {name}"),
         _ => name,
     }
