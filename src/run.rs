@@ -59,7 +59,7 @@ async fn check(shared: &Shared, services: Vec<String>) -> anyhow::Result<u8> {
     let (connection, stack) = opened?;
     let project = declaration(&stack);
     let plan = planned(&stack, project.as_ref(), shared, &services, &shared.expect)?;
-    look(shared, "check", started, interrupt, (connection, stack), plan).await
+    look(shared, "check", started, interrupt, (connection, stack), (plan, project)).await
 }
 
 async fn attempt(shared: &Shared, from: &str, target: &str) -> anyhow::Result<u8> {
@@ -68,7 +68,8 @@ async fn attempt(shared: &Shared, from: &str, target: &str) -> anyhow::Result<u8
     let Some(opened) = interrupt.or(open(shared)).await else { return Ok(exit::INTERRUPTED) };
     let (connection, stack) = opened?;
     // Planned among all that was derived, so that it has the client's credentials and settings.
-    let mut plan = planned(&stack, None, shared, &[], &[format!("{from} -> {target}")])?;
+    let project = declaration(&stack);
+    let mut plan = planned(&stack, project.as_ref(), shared, &[], &[format!("{from} -> {target}")])?;
     plan.about = Some(BTreeSet::new());
     plan.checks.retain(|check| check.origins.iter().any(|origin| origin.kind == OriginKind::Declared));
     for origin in plan.checks.iter_mut().flat_map(|check| &mut check.origins) {
@@ -76,7 +77,7 @@ async fn attempt(shared: &Shared, from: &str, target: &str) -> anyhow::Result<u8
             (origin.name, origin.value) = ("try".into(), None);
         }
     }
-    look(shared, "try", started, interrupt, (connection, stack), plan).await
+    look(shared, "try", started, interrupt, (connection, stack), (plan, project)).await
 }
 
 async fn plan(shared: &Shared, services: Vec<String>) -> anyhow::Result<u8> {
@@ -199,7 +200,7 @@ async fn look(
     started: Instant,
     mut interrupt: Interrupt,
     (connection, stack): (connect::Connection, Stack),
-    plan: Plan,
+    (plan, project): (Plan, Option<Project>),
 ) -> anyhow::Result<u8> {
     let mut output = Output::new(shared);
     let mut report = assemble::frame(command, &stack);
@@ -236,6 +237,10 @@ async fn look(
     }
     report.findings = judge::findings(&facts).iter().map(assemble::finding).collect();
     report.findings.sort_by_key(|finding| finding.severity);
+    let here = std::env::current_dir().unwrap_or_default();
+    for finding in &mut report.findings {
+        finding.locations = assemble::locations(finding, &facts, project.as_ref(), &here);
+    }
     report.not_evaluated = assemble::not_evaluated(&facts);
     report.checks = facts.checks.iter().map(assemble::result).collect();
     narrow_to_rules(&mut report, &shared.rule);

@@ -3,6 +3,7 @@
 //! The running stack says what a container was given; the files say where that is written. A place is told only where the two
 //! agree: a file that was changed since says nothing of what runs.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::Connection;
@@ -25,6 +26,22 @@ pub fn add(connections: &mut [Connection], stack: &Stack, project: &Project, her
         };
         connection.origin.location = place.map(|place| location(project, place, here));
     }
+}
+
+/// Where the settings of a service stand that a text names: `KAFKA_ADVERTISED_LISTENERS` in what was seen of a broker.
+#[must_use]
+pub fn named(project: &Project, stack: &Stack, service: &str, text: &str, here: &Path) -> Vec<Location> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    let words: BTreeSet<_> = text.split(|c| !is_word(c)).map(|word| word.trim_end_matches(['.', '-'])).collect();
+    // A short word is as likely one of the sentence.
+    let is_name = |name: &str| name.contains(['_', '.']) && words.contains(name);
+    let Some(declared) = project.services.get(service) else { return Vec::new() };
+    let names = declared.environment.keys().filter(|name| is_name(name));
+    let place = |name: &String| stack.of_service(service).find_map(|it| declared_variable(declared, it, name));
+    let mut places: Vec<_> = names.filter_map(place).collect();
+    places.sort();
+    places.dedup();
+    places.into_iter().map(|place| location(project, place, here)).collect()
 }
 
 /// Where the address stands in a variable's value, or else the value.
@@ -75,5 +92,75 @@ fn location(project: &Project, place: Place, here: &Path) -> Location {
         file: path.strip_prefix(here).unwrap_or(path).display().to_string(),
         line: number(place.line),
         column: number(place.column),
+        end_line: number(place.end_line),
+        end_column: number(place.end_column),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compose::{Set, as_stack, read};
+    use crate::derive;
+
+    const COMPOSE: &str = "\
+services:
+  app:
+    image: orders:1
+    environment:
+      KAFKA_BROKERS: kafka:9092,kafka2:9092
+      JAVA_TOOL_OPTIONS: -Xmx1g -Dspring.data.redis.host=cache
+    depends_on: [db]
+    ports: ['8080:80']
+  kafka: {image: 'apache/kafka:4', environment: {KAFKA_ADVERTISED_LISTENERS: 'PLAINTEXT://kafka:9092'}}
+  kafka2: {image: 'apache/kafka:4'}
+  cache: {image: 'redis:7'}
+  db: {image: 'postgres:16'}
+";
+
+    fn project() -> Project {
+        let set = Set { files: vec!["/shop/c.yaml".into()], directory: "/shop".into(), variables: [].into() };
+        read(&set, &[], &|_| Ok(COMPOSE.to_owned())).unwrap()
+    }
+
+    #[test]
+    fn every_origin_has_its_place() {
+        let project = project();
+        let stack = as_stack(&project, "shop");
+        let shown = |found: Connection| {
+            let at = found.origin.location.map(|at| format!("{}:{}:{}", at.file, at.line, at.column));
+            format!("{} {}", found.target, at.unwrap_or_default())
+        };
+        let found: Vec<_> = derive::all(&stack, Some(&project), Path::new("/shop")).into_iter().map(shown).collect();
+        assert_eq!(
+            found,
+            [
+                "kafka://kafka:9092 c.yaml:5:22",
+                "kafka://kafka2:9092 c.yaml:5:33",
+                "redis://cache:6379 c.yaml:6:58",
+                "tcp://127.0.0.1:8080 c.yaml:8:13",
+                "postgres://db:5432 c.yaml:7:18",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_runs_otherwise_than_it_is_declared_has_no_place() {
+        let project = project();
+        let mut stack = as_stack(&project, "shop");
+        let here = Path::new("/");
+        let text = "kafka sets KAFKA_ADVERTISED_LISTENERS: x, and not KAFKA";
+        let lines = |stack: &Stack| {
+            named(&project, stack, "kafka", text, here).into_iter().map(|at| at.line).collect::<Vec<_>>()
+        };
+        assert_eq!(lines(&stack), [9]);
+        assert!(named(&project, &stack, "app", text, here).is_empty());
+        for container in &mut stack.containers {
+            container.environment.iter_mut().for_each(|(_, value)| *value = value.replace("kafka", "other"));
+        }
+        assert!(lines(&stack).is_empty());
+        let found = derive::all(&stack, Some(&project), here);
+        let brokers = found.iter().filter(|found| found.origin.name == "KAFKA_BROKERS");
+        assert!(brokers.clone().count() > 0 && brokers.clone().all(|found| found.origin.location.is_none()));
     }
 }

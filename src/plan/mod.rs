@@ -129,6 +129,10 @@ pub struct Location {
     pub line: u32,
     /// The column, in characters.
     pub column: u32,
+    /// The line behind its end.
+    pub end_line: u32,
+    /// The column behind its end.
+    pub end_column: u32,
 }
 
 /// Where a connection can come from, the best first: what a client is told itself says more than what others say of it.

@@ -1,11 +1,21 @@
 //! From facts and findings to the neutral report.
 
-use super::{CheckResult, EngineInfo, Finding, NotEvaluated, OriginInfo, Report, ServiceInfo, Severity, Summary, Tool};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::{
+    CheckResult, EngineInfo, Finding, Location, NotEvaluated, OriginInfo, Report, ServiceInfo, Severity, Summary, Tool,
+};
 use crate::catalog;
+use crate::compose::Project;
+use crate::derive::places;
 use crate::judge::Judged;
-use crate::plan::{Check, Expectation, Readiness};
+use crate::plan::{self, Check, Expectation, Readiness};
 use crate::rule::{Facts, Need, RULES, Rule, Seen, Verdict};
 use crate::stack::{Container, Engine, Stack};
+
+/// The most places that a finding names.
+const MOST_LOCATIONS: usize = 4;
 
 /// The report's frame: everything that is known before a check is made.
 #[must_use]
@@ -107,6 +117,34 @@ pub fn finding(judged: &Judged) -> Finding {
         fix: None,
         silenced: false,
     }
+}
+
+/// Where in the user's files a finding is: the settings of its service that it speaks of first, then what asks for the
+/// connections that it fails.
+#[must_use]
+pub fn locations(finding: &Finding, facts: &Facts, project: Option<&Project>, here: &Path) -> Vec<Location> {
+    let told = [finding.evidence.as_slice(), std::slice::from_ref(&finding.message)].concat().join("\n");
+    let service = finding.service.as_deref().unwrap_or_default();
+    let named = project.map(|project| places::named(project, &facts.stack, service, &told, here)).unwrap_or_default();
+    let failed = facts.checks.iter().filter(|seen| finding.checks.contains(&seen.check.id));
+    let asked = failed.filter_map(|seen| {
+        let location = seen.check.origins.first()?.location.clone()?;
+        Some((seen.check.from.identity(), location))
+    });
+    let mut found: Vec<(String, plan::Location)> =
+        named.into_iter().map(|location| (service.to_owned(), location)).chain(asked).collect();
+    let mut seen = BTreeSet::new();
+    found.retain(|(_, location)| seen.insert((location.file.clone(), location.line)));
+    found.truncate(MOST_LOCATIONS);
+    let shown = |(index, (from, at)): (usize, (String, plan::Location))| Location {
+        role: if index == 0 { "primary".into() } else { from },
+        file: at.file,
+        line: at.line,
+        column: at.column,
+        end_line: at.end_line,
+        end_column: at.end_column,
+    };
+    found.into_iter().enumerate().map(shown).collect()
 }
 
 /// Rules that would have had more to say, had a fact not been out of reach.
