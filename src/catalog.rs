@@ -3,6 +3,7 @@
 //! `checks/technologies/README.md` documents the format. Nothing here is read before it is first asked for.
 
 mod page;
+mod program;
 mod technology;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use wildmatch::WildMatch;
 
 pub use self::page::{Page, PageError, page, pages};
 pub use self::technology::{Clients, Labels, MissingSetting, Port, Speaks, Technology, TechnologyError};
+pub use self::program::{Operands, Part, Program, program_name};
 
 static TECHNOLOGIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/checks/technologies");
 
@@ -45,6 +47,8 @@ pub struct Catalog {
     schemes: BTreeMap<String, (usize, bool)>,
     variables: BTreeMap<String, (usize, Role)>,
     patterns: Vec<Pattern>,
+    programs: BTreeMap<String, (usize, usize)>,
+    program_images: BTreeMap<String, (usize, usize)>,
 }
 
 /// What a client's variable holds.
@@ -93,6 +97,15 @@ impl Catalog {
                     catalog.schemes.entry(scheme.clone()).or_insert((index, tls));
                 }
             }
+            for (at, program) in technology.programs.iter().enumerate() {
+                for (all, names) in
+                    [(&mut catalog.programs, &program.names), (&mut catalog.program_images, &program.images)]
+                {
+                    for name in names {
+                        all.entry(name.clone()).or_insert((index, at));
+                    }
+                }
+            }
             for (names, role) in technology.clients.by_role() {
                 for name in names {
                     if name.contains('*') {
@@ -118,11 +131,24 @@ impl Catalog {
     /// The technology of an image, by the path of its repository whatever the registry, the mirror's prefix and the tag.
     #[must_use]
     pub fn of_image(&self, image: &str) -> Option<&Technology> {
-        let path = repository_path(image);
-        let starts = std::iter::once(0).chain(path.match_indices('/').map(|(at, _)| at + 1));
-        // A single word is the end of a path of some organisation that is not known: only its whole path says who made it.
-        let mut ends = starts.map(|start| &path[start..]).filter(|end| end.contains('/'));
-        ends.find_map(|end| self.images.get(end)).map(|&index| &self.technologies[index])
+        of_image(&self.images, image).map(|&index| &self.technologies[index])
+    }
+
+    /// A program by its name, as [`program_name`] gives it, and what it connects to.
+    #[must_use]
+    pub fn of_program(&self, name: &str) -> Option<(&Technology, &Program)> {
+        self.programs.get(name).map(|&at| self.program(at))
+    }
+
+    /// The program that an image starts by itself, and what it connects to.
+    #[must_use]
+    pub fn program_of_image(&self, image: &str) -> Option<(&Technology, &Program)> {
+        of_image(&self.program_images, image).map(|&at| self.program(at))
+    }
+
+    fn program(&self, (technology, program): (usize, usize)) -> (&Technology, &Program) {
+        let technology = &self.technologies[technology];
+        (technology, &technology.programs[program])
     }
 
     /// The technology of a URL's scheme, in lower case, and whether the scheme says TLS.
@@ -156,6 +182,15 @@ pub fn variable_name(name: &str) -> String {
     words.map(str::to_ascii_uppercase).collect::<Vec<_>>().join("_")
 }
 
+/// What is known of an image by the path of its repository.
+fn of_image<'a, T>(known: &'a BTreeMap<String, T>, image: &str) -> Option<&'a T> {
+    let path = repository_path(image);
+    let starts = std::iter::once(0).chain(path.match_indices('/').map(|(at, _)| at + 1));
+    // A single word is the end of a path of some organisation that is not known: only its whole path says who made it.
+    let mut ends = starts.map(|start| &path[start..]).filter(|end| end.contains('/'));
+    ends.find_map(|end| known.get(end))
+}
+
 /// The path of an image's repository without registry, tag and digest; Docker Hub's `library/` written out.
 fn repository_path(image: &str) -> String {
     let image = image.split('@').next().unwrap_or_default();
@@ -187,6 +222,11 @@ mod tests {
                 technology.images.iter().chain(&technology.schemes).chain(&technology.tls_schemes).chain(clients)
             {
                 assert!(claims.insert(claim.clone()), "{}: {claim} is claimed twice", technology.id);
+            }
+            for program in &technology.programs {
+                for claim in program.names.iter().chain(&program.images) {
+                    assert!(claims.insert(format!("program {claim}")), "{}: {claim} is claimed twice", technology.id);
+                }
             }
         }
     }

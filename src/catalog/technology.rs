@@ -6,6 +6,7 @@ use serde::Deserialize;
 use wildmatch::WildMatch;
 
 use super::Role;
+use super::program::Program;
 use crate::target::Protocol;
 
 /// What is known of a technology.
@@ -48,6 +49,9 @@ pub struct Technology {
     /// Whether it connects to nobody but whom its own settings name, as databases do.
     #[serde(default)]
     pub store: bool,
+    /// Programs that connect to it.
+    #[serde(default)]
+    pub programs: Vec<Program>,
 }
 
 /// The labels by which a proxy finds whom it serves.
@@ -209,7 +213,8 @@ impl Technology {
         let schemes =
             || self.schemes.iter().chain(&self.tls_schemes).filter(|name| name.to_ascii_lowercase() != **name);
         let images = || self.images.iter().filter(|name| !name.contains('/') || name.to_ascii_lowercase() != **name);
-        bad.next().or_else(|| schemes().next()).or_else(|| images().next())
+        let programs = || self.programs.iter().filter_map(Program::misspelt);
+        bad.next().or_else(|| schemes().next()).or_else(|| images().next()).or_else(|| programs().next())
     }
 
     /// What its clients speak to it where nothing says otherwise.
