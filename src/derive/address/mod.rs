@@ -133,6 +133,13 @@ fn parse_plain(value: &str) -> Option<Vec<Address>> {
     let lower = value.get(..6).unwrap_or(value).to_ascii_lowercase();
     if lower.starts_with("jdbc:") || lower.starts_with("r2dbc:") {
         jdbc::parse(value)
+    } else if let Some(rest) = value.strip_prefix("mysql://").filter(|rest| rest.contains("@tcp(")) {
+        // Go's driver behind the scheme by which golang-migrate chooses it.
+        let mut found = keywords::parse(rest)?;
+        for address in &mut found {
+            address.head.insert_str(0, "mysql://");
+        }
+        Some(found)
     } else if value.contains("://") {
         url::parse_list(value)
     } else {

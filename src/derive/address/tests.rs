@@ -82,6 +82,7 @@ fn values_are_read_in_every_grammar() {
         ("host=postgres port=5432 user=u password=p dbname=shop", "|postgres:5432|shop|u:p"),
         ("mysql:host=db;port=3306;dbname=shop", "mysql|db:3306|shop"),
         ("u:p@tcp(mysql:3306)/shop?parseTime=true", "mysql|mysql:3306|shop|u:p"),
+        ("mysql://u:p@tcp(mysql:3306)/shop?parseTime=true", "mysql|mysql:3306|shop|u:p"),
         ("u:p@(mysql:3306)/", "mysql|mysql:3306||u:p"),
         ("db+mysql://u:p@mysql/shop", "mysql|mysql|shop|u:p"),
         ("db+mysql+pymysql://u:p@mysql/shop", "mysql+pymysql|mysql|shop|u:p"),
@@ -163,6 +164,7 @@ fn nothing_secret_is_shown() {
     for (value, shown_as) in [
         ("redis://:pa,ss@redis:6379", "redis://***@redis:6379"),
         ("u:s3cret@tcp(mysql:3306)/shop", "***@tcp(mysql:3306)/shop"),
+        ("mysql://u:s3cret@tcp(mysql:3306)/shop", "mysql://***@tcp(mysql:3306)/shop"),
         ("u:s3cret@(mysql:3306)/", "***@(mysql:3306)/"),
         ("jdbc:oracle:thin:scott/tiger@ora:1521/XE", "jdbc:oracle:thin:***@ora:1521/XE"),
         ("Server=mysql;Port=3306;Uid=u;Pwd=p", "Server=mysql;Port=3306;Uid=***;Pwd=***"),
