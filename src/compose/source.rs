@@ -55,6 +55,32 @@ impl Sources {
         &self.get(place.file).path
     }
 
+    /// The place where a word first stands within a place as a whole: no part of a longer name or number.
+    #[must_use]
+    pub fn first(&self, place: Place, word: &str) -> Option<Place> {
+        let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+        let lines = self.get(place.file).text.split('\n').enumerate().skip(place.line - 1);
+        for (index, line) in lines.take(place.end_line + 1 - place.line) {
+            let number = index + 1;
+            let first = if number == place.line { place.column } else { 1 };
+            let behind = if number == place.end_line { place.end_column } else { usize::MAX };
+            for (at, _) in line.match_indices(word) {
+                let (before, after) = (&line[..at], &line[at + word.len()..]);
+                // `user@db` and `//db` name a host; `my.db` and `db.example` name others.
+                let joined = before.ends_with(is_part)
+                    || before.ends_with('.')
+                    || after.starts_with(is_part)
+                    || after.strip_prefix('.').is_some_and(|rest| rest.starts_with(is_part));
+                let column = before.chars().count() + 1;
+                let end_column = column + word.chars().count();
+                if !joined && !word.is_empty() && column >= first && end_column <= behind {
+                    return Some(Place { line: number, column, end_line: number, end_column, ..place });
+                }
+            }
+        }
+        None
+    }
+
     /// The place of a word within a place, where it stands there exactly once as it is; else the place itself.
     #[must_use]
     pub fn narrow(&self, place: Place, word: &str) -> Place {
@@ -96,6 +122,10 @@ mod tests {
         for word in ["db:5432", "nobody", "a: ", ""] {
             assert_eq!(sources.narrow(place, word), place, "{word:?}");
         }
+        assert_eq!(sources.first(place, "db:5432").map(|at| (at.line, at.column)), Some((4, 3)));
+        assert_eq!(sources.first(place, "ka"), None);
+        assert_eq!(sources.first(place, "kafka").map(|at| (at.line, at.column)), Some((3, 7)));
+        assert_eq!(sources.first(place, ""), None);
         let first = Place { file, line: 1, column: 4, end_line: 1, end_column: 14 };
         assert_eq!(sources.narrow(first, "kafka:9092"), first);
     }
