@@ -13,8 +13,8 @@ use include_dir::{Dir, include_dir};
 use wildmatch::WildMatch;
 
 pub use self::page::{Page, PageError, page, pages};
-pub use self::technology::{Clients, Labels, MissingSetting, Port, Speaks, Technology, TechnologyError};
 pub use self::program::{Operands, Part, Program, program_name};
+pub use self::technology::{Clients, Labels, MissingSetting, Port, Speaks, Technology, TechnologyError};
 
 static TECHNOLOGIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/checks/technologies");
 

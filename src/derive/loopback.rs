@@ -9,6 +9,7 @@ use super::setting::is_port_of;
 use super::variable::{Environment, Variable};
 use crate::catalog::{Known, Role};
 use crate::stack::{Container, Stack};
+use crate::target::host_and_port;
 
 /// Words of services that are web front ends: their settings are for browsers.
 const FRONT_ENDS: &str = "\
@@ -57,7 +58,7 @@ impl Asked<'_> {
         }
         if http {
             return (beside || self.others(port))
-                && !self.own_by_settings(port)
+                && !self.own_by_settings(&address.host, port)
                 && (self.is_load_generator() || !self.is_for_people());
         }
         // A URL or `host:port` was written on purpose; a bare `localhost` is the default of many a settings file, used or not.
@@ -84,17 +85,23 @@ impl Asked<'_> {
     }
 
     /// Whether the container's settings or command say that it listens there itself.
-    fn own_by_settings(&self, port: u16) -> bool {
+    fn own_by_settings(&self, host: &str, port: u16) -> bool {
+        let url = format!("://{}", host_and_port(host, port));
         let port = port.to_string();
         let named = |text: &str| text.split(|c: char| !c.is_ascii_digit()).any(|number| number == port);
-        // `wait-for-it db:5432` names the port of another.
+        let listens = |text: &str| text.contains("listen") || text.contains("bind");
+        // The command may hold the very URL that is asked about, which says nothing, and `wait-for-it db:5432` names the port
+        // of another.
+        let asks = |text: &str| text.contains(&url) && !listens(text) && !named(&text.replace(&url, ""));
         let of_another = |word: &str| {
             let host = word.split("://").last().and_then(|rest| rest.split(':').next()).unwrap_or_default();
             !self.stack.named(host).is_empty()
         };
-        let mut words = self.container.command.iter().flat_map(|argument| argument.split_whitespace());
+        let says = |argument: &String| {
+            !asks(argument) && argument.split_whitespace().any(|word| named(word) && !of_another(word))
+        };
         OWN_PORT.iter().filter_map(|name| self.environment.get(name)).any(|value| value == port)
-            || words.any(|word| named(word) && !of_another(word))
+            || self.container.command.iter().any(says)
     }
 
     fn is_load_generator(&self) -> bool {

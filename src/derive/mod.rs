@@ -1,15 +1,17 @@
 //! Derives, from the stack alone, who must reach whom and what says so. Pure: nothing is opened, nothing is asked.
 //!
-//! One file per origin: [`environment`], [`published`], [`declared`]. [`address`] knows the grammars in which people write
+//! One file per origin: [`environment`], [`command`], [`healthcheck`], [`published`], [`declared`]. [`address`] knows the grammars in which people write
 //! addresses. A connection that is not real is a false alarm, so every doubt is decided against deriving one.
 
 pub mod address;
+pub mod command;
 pub mod credentials;
 pub mod declared;
 mod defaults;
 mod depends_on;
 pub mod embedded;
 pub mod environment;
+pub mod healthcheck;
 pub mod hosts;
 mod kafka_client;
 mod kafka_names;
@@ -66,6 +68,8 @@ pub struct Connection {
 #[must_use]
 pub fn all(stack: &Stack, project: Option<&Project>, here: &Path) -> Vec<Connection> {
     let mut connections = environment::derive(stack);
+    connections.extend(command::derive(stack));
+    connections.extend(healthcheck::derive(stack));
     connections.extend(labels::derive(stack));
     connections.extend(published::derive(stack, &connections));
     defaults::add(stack, &mut connections);

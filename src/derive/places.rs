@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::Connection;
 use crate::compose::source::Place;
-use crate::compose::{Project, Service};
+use crate::compose::{Placed, Project, Service};
 use crate::plan::{Location, OriginKind};
 use crate::stack::{Container, Stack};
 
@@ -18,6 +18,8 @@ pub fn add(connections: &mut [Connection], stack: &Stack, project: &Project, her
     for connection in connections.iter_mut().filter(unknown) {
         let place = match connection.origin.kind {
             OriginKind::Environment => of_variable(connection, stack, project),
+            OriginKind::Command => of_command(connection, stack, project),
+            OriginKind::Healthcheck => of_healthcheck(connection, stack, project),
             OriginKind::Published => of_port(connection, project),
             OriginKind::Label => of_label(connection, project),
             OriginKind::DependsOn => of_dependency(connection, project),
@@ -59,6 +61,41 @@ fn declared_variable(service: &Service, container: &Container, name: &str) -> Op
     let name = name.split(' ').next()?;
     let declared = service.environment.get(name)?;
     (declared.value.as_deref() == container.variable(name)).then_some(declared.place)
+}
+
+/// Where the address stands in the words of the entrypoint or of the command.
+fn of_command(connection: &Connection, stack: &Stack, project: &Project) -> Option<Place> {
+    let client = stack.by_id(connection.from.container()?)?;
+    let service = project.services.get(&client.service)?;
+    let words = service.entrypoint.iter().chain(&service.command).flatten();
+    of_words(connection, words.filter(|word| client.command.contains(&word.value)), project)
+}
+
+/// Where the address stands in the words of the healthcheck.
+fn of_healthcheck(connection: &Connection, stack: &Stack, project: &Project) -> Option<Place> {
+    let client = stack.by_id(connection.from.container()?)?;
+    let words = project.services.get(&client.service)?.healthcheck.iter();
+    of_words(connection, words.filter(|word| client.healthcheck.contains(&word.value)), project)
+}
+
+/// Where the address first stands in one of these words, or else the host.
+fn of_words<'a>(
+    connection: &Connection,
+    words: impl Iterator<Item = &'a Placed<String>>,
+    project: &Project,
+) -> Option<Place> {
+    let words: Vec<_> = words.collect();
+    let (address, host) = (connection.target.address(), &connection.target.host);
+    let shapes = [address, format!("//{host}"), format!("@{host}"), host.clone()];
+    // What a word does not hold does not stand at its place, whatever else does: one line can be several words.
+    shapes.iter().find_map(|shape| {
+        let mut places = words.iter().filter(|word| word.value.contains(shape.as_str()));
+        let mark = shape.trim_start_matches(['/', '@']);
+        places.find_map(|word| {
+            let found = project.sources.first(word.place, shape)?;
+            Some(Place { column: found.column + (shape.len() - mark.len()), ..found })
+        })
+    })
 }
 
 /// Where a published port is declared.

@@ -64,39 +64,57 @@ pub fn derive(
     kind: OriginKind,
 ) -> Vec<Connection> {
     let mut found = Vec::new();
-    for Setting { name, value, within, location } in settings {
-        let variable = Variable::new(name);
+    for setting in settings {
+        let variable = Variable::new(setting.name);
         let known = catalog().of_variable(&variable.name);
-        let is_tool = || known.is_some_and(|known| known.exact && is_of_a_tool(stack, container, value));
+        let is_tool = || known.is_some_and(|known| known.exact && is_of_a_tool(stack, container, setting.value));
         let not_ours =
             variable.is_for_browsers() || (is_about_something_else(container, &variable, known) && !is_tool());
         if not_ours || beside.is_switched_off(&variable) {
             continue;
         }
-        // Some clients trim such a value and others look for a host with a blank in its name: nobody can say which.
-        // A descriptor ends with its bracket.
-        if value.trim() != *value && !value.trim_end().ends_with(')') {
-            continue;
-        }
-        let mut addresses = address::parse(value);
-        if let Some(unsure) = unencoded::connection(stack, container, (name, value), !addresses.is_empty()) {
-            found.push(unsure);
-            continue;
-        }
-        let shown = if text::is_secret_name(name) { "***".to_owned() } else { address::shown(value, &addresses) };
-        addresses.retain(|address| !address.scheme.as_deref().is_some_and(is_datagram));
-        // Of a list, clients need one address that works: `localhost` beside others is spare.
-        if addresses.iter().any(|address| !is_loopback(&address.host)) {
-            addresses.retain(|address| !is_loopback(&address.host));
-        }
-        let shown_name = within.map_or_else(|| (*name).to_owned(), |variable| format!("{variable} {name}"));
-        let origin =
-            Origin { kind, name: text::line(&shown_name, 128), value: Some(shown), location: location.clone() };
         let asked = Asked { stack, container, environment: beside, variable: &variable, known };
-        found.extend(addresses.iter().filter_map(|address| connection(&asked, address, &origin)));
+        found.extend(of_setting(&asked, setting, kind));
     }
     name_topics(&mut found, container, beside);
     found
+}
+
+/// The connections of a setting that surely is a client's, whatever the container is: an option of a program that connects.
+/// What it leads to is `known`, and `variable` is the name by which what belongs to it is found in `beside`.
+#[must_use]
+pub fn of_client(
+    (stack, container): (&Stack, &Container),
+    setting: &Setting,
+    (variable, known): (&Variable, Option<Known>),
+    beside: &Environment,
+    kind: OriginKind,
+) -> Vec<Connection> {
+    of_setting(&Asked { stack, container, environment: beside, variable, known }, setting, kind)
+}
+
+fn of_setting(asked: &Asked, setting: &Setting, kind: OriginKind) -> Vec<Connection> {
+    let Setting { name, value, within, location } = setting;
+    // Some clients trim such a value and others look for a host with a blank in its name: nobody can say which.
+    // A descriptor ends with its bracket.
+    if value.trim() != *value && !value.trim_end().ends_with(')') {
+        return Vec::new();
+    }
+    let mut addresses = address::parse(value);
+    if let Some(mut unsure) = unencoded::connection(asked.stack, asked.container, (name, value), !addresses.is_empty())
+    {
+        unsure.origin.kind = kind;
+        return vec![unsure];
+    }
+    let shown = if text::is_secret_name(name) { "***".to_owned() } else { address::shown(value, &addresses) };
+    addresses.retain(|address| !address.scheme.as_deref().is_some_and(is_datagram));
+    // Of a list, clients need one address that works: `localhost` beside others is spare.
+    if addresses.iter().any(|address| !is_loopback(&address.host)) {
+        addresses.retain(|address| !is_loopback(&address.host));
+    }
+    let name = within.map_or_else(|| (*name).to_owned(), |variable| format!("{variable} {name}"));
+    let origin = Origin { kind, name: text::line(&name, 128), value: Some(shown), location: location.clone() };
+    addresses.iter().filter_map(|address| connection(asked, address, &origin)).collect()
 }
 
 /// Adds to a client's connections to brokers what else its variables name.
