@@ -171,6 +171,16 @@ fn files(node: &mut Node, base: Base) -> Result<(), Wrong> {
     Ok(())
 }
 
+/// The files of `configs` and `secrets` become absolute.
+pub fn files_of(section: &mut Node, base: Base) {
+    let Value::Map(declared) = &mut section.value else { return };
+    for entry in declared {
+        if let Value::Map(entries) = &mut entry.node.value {
+            make_absolute(entries, "file", base);
+        }
+    }
+}
+
 fn make_absolute(entries: &mut [Entry], key: &str, base: Base) {
     for entry in entries.iter_mut().filter(|entry| entry.key == key) {
         if let Value::Text(path) = &mut entry.node.value {

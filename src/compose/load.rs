@@ -287,5 +287,8 @@ fn in_one_form(document: &mut Node, base: Base, sources: &Sources) -> Result<(),
             _ => return Err(Wrong::new(place, format!("`services` is a mapping, and this is {kind}"))),
         }
     }
+    for entry in entries.iter_mut().filter(|entry| matches!(entry.key.as_str(), "configs" | "secrets")) {
+        canonical::files_of(&mut entry.node, base);
+    }
     Ok(())
 }

@@ -162,7 +162,7 @@ impl Asked<'_> {
         let connections = understood.told.iter().flat_map(|told| {
             let (end, role) = if told.host { ("HOST", Role::Host) } else { ("ADDRESS", Role::Address) };
             let known = technology.map(|technology| Known { technology, role, exact: true });
-            let setting = Setting { name: &told.name, value: &told.value, within: None, location: None };
+            let setting = Setting { name: &told.name, value: &told.value, location: None };
             let variable = Variable::new(&named(end));
             setting::of_client((self.stack, self.container), &setting, (&variable, known), &beside, self.kind)
         });
@@ -181,15 +181,14 @@ impl Asked<'_> {
         let (plain, named): (Vec<_>, Vec<_>) = given.iter().filter(is_address).partition(|given| given.plain);
         let setting = |given: &'_ Given| (given.name.clone(), given.value.clone());
         let named: Vec<_> = named.into_iter().map(setting).collect();
-        let settings: Vec<_> =
-            named.iter().map(|(name, value)| Setting { name, value, within: None, location: None }).collect();
+        let settings: Vec<_> = named.iter().map(|(name, value)| Setting { name, value, location: None }).collect();
         let mut found = setting::derive(self.stack, self.container, &settings, &beside, self.kind);
         for given in plain {
             let variable = Variable::new(&given.name);
             if variable.says_elsewhere() {
                 continue;
             }
-            let setting = Setting { name: &given.name, value: &given.value, within: None, location: None };
+            let setting = Setting { name: &given.name, value: &given.value, location: None };
             let known = catalog().of_variable(&variable.name);
             found.extend(setting::of_client(
                 (self.stack, self.container),

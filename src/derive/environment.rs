@@ -2,7 +2,7 @@
 
 use super::Connection;
 use super::embedded;
-use super::setting::{self, Setting};
+use super::setting::{self, Setting, Stated};
 use super::variable::Environment;
 use crate::plan::OriginKind;
 use crate::stack::{Container, Stack};
@@ -22,27 +22,26 @@ pub fn derive(stack: &Stack) -> Vec<Connection> {
 
 fn of_container(stack: &Stack, container: &Container) -> Vec<Connection> {
     let all = &container.environment;
-    let mut found = of_settings(stack, container, all, None, all);
+    let settings = all.iter().map(|(name, value)| Setting { name, value, location: None });
+    let kind = OriginKind::Environment;
+    let mut found = setting::derive(stack, container, &settings.collect::<Vec<_>>(), &Environment::new(all), kind);
     for (variable, value) in all {
         let embedded = embedded::settings(value);
-        if !embedded.is_empty() {
-            let beside = [embedded.as_slice(), all.as_slice()].concat();
-            found.extend(of_settings(stack, container, &embedded, Some(variable), &beside));
+        if embedded.is_empty() {
+            continue;
         }
+        let titles: Vec<_> = embedded.iter().map(|(name, _)| format!("{variable} {name}")).collect();
+        let settings = embedded.iter().zip(&titles).map(|((name, value), title)| Stated {
+            setting: Setting { name, value, location: None },
+            title,
+            certain: false,
+            read_as: None,
+        });
+        let beside = [embedded.as_slice(), all.as_slice()].concat();
+        let settings: Vec<_> = settings.collect();
+        found.extend(setting::stated(stack, container, &settings, &Environment::new(&beside), kind));
     }
     found
-}
-
-fn of_settings(
-    stack: &Stack,
-    container: &Container,
-    settings: &[(String, String)],
-    within: Option<&str>,
-    beside: &[(String, String)],
-) -> Vec<Connection> {
-    let settings = settings.iter().map(|(name, value)| Setting { name, value, within, location: None });
-    let settings: Vec<_> = settings.collect();
-    setting::derive(stack, container, &settings, &Environment::new(beside), OriginKind::Environment)
 }
 
 #[cfg(test)]

@@ -34,6 +34,8 @@ pub(super) struct Asked<'a> {
     pub environment: &'a Environment<'a>,
     pub variable: &'a Variable,
     pub known: Option<Known<'a>>,
+    /// Whether the value is an address that this container connects to, whatever the variable's name says.
+    pub certain: bool,
 }
 
 impl Asked<'_> {
@@ -50,11 +52,14 @@ impl Asked<'_> {
                 && (!bare || is_port_of(&named, self, address, port));
         }
         let beside = !beside(self.stack, self.container, port).is_empty();
-        if bare && self.known.is_none() && !(beside && self.variable.says_address()) {
+        if bare && !self.certain && self.known.is_none() && !(beside && self.variable.says_address()) {
             return false;
         }
         if !beside && self.own(port) {
             return false;
+        }
+        if self.certain {
+            return beside || !self.own_by_settings(&address.host, port);
         }
         if http {
             return (beside || self.others(port))

@@ -27,10 +27,20 @@ pub struct Setting<'a> {
     pub name: &'a str,
     /// Its value.
     pub value: &'a str,
-    /// The variable that holds it among others.
-    pub within: Option<&'a str>,
     /// Where it stands, where that is known already.
     pub location: Option<Location>,
+}
+
+/// A setting of which more is known than its name says: of a file, or among others within a variable.
+pub struct Stated<'a> {
+    /// Its name, by which what belongs to it is looked for beside it, its value and its place.
+    pub setting: Setting<'a>,
+    /// What its origin is called.
+    pub title: &'a str,
+    /// Whether its value is an address by what is known of the file, whatever its name says.
+    pub certain: bool,
+    /// The variable that it means the same as, by the catalogue's spelling.
+    pub read_as: Option<&'a str>,
 }
 
 /// Words that stand where a host was to be filled in, unless the stack has that name.
@@ -63,18 +73,32 @@ pub fn derive(
     beside: &Environment,
     kind: OriginKind,
 ) -> Vec<Connection> {
+    let stated: Vec<_> = settings.iter().map(Stated::by_name).collect();
+    self::stated(stack, container, &stated, beside, kind)
+}
+
+/// As [`derive`], of settings of which more is known.
+#[must_use]
+pub fn stated(
+    stack: &Stack,
+    container: &Container,
+    settings: &[Stated],
+    beside: &Environment,
+    kind: OriginKind,
+) -> Vec<Connection> {
     let mut found = Vec::new();
-    for setting in settings {
+    for stated in settings {
+        let (setting, certain) = (&stated.setting, stated.certain);
         let variable = Variable::new(setting.name);
-        let known = catalog().of_variable(&variable.name);
+        let known = catalog().of_variable(stated.read_as.unwrap_or(&variable.name));
         let is_tool = || known.is_some_and(|known| known.exact && is_of_a_tool(stack, container, setting.value));
-        let not_ours =
+        let elsewhere =
             variable.is_for_browsers() || (is_about_something_else(container, &variable, known) && !is_tool());
-        if not_ours || beside.is_switched_off(&variable) {
+        if (elsewhere && !certain) || beside.is_switched_off(&variable) {
             continue;
         }
-        let asked = Asked { stack, container, environment: beside, variable: &variable, known };
-        found.extend(of_setting(&asked, setting, kind));
+        let asked = Asked { stack, container, environment: beside, variable: &variable, known, certain };
+        found.extend(of_setting(&asked, setting, stated.title, kind));
     }
     name_topics(&mut found, container, beside);
     found
@@ -90,20 +114,31 @@ pub fn of_client(
     beside: &Environment,
     kind: OriginKind,
 ) -> Vec<Connection> {
-    of_setting(&Asked { stack, container, environment: beside, variable, known }, setting, kind)
+    let asked = Asked { stack, container, environment: beside, variable, known, certain: false };
+    of_setting(&asked, setting, setting.name, kind)
 }
 
-fn of_setting(asked: &Asked, setting: &Setting, kind: OriginKind) -> Vec<Connection> {
-    let Setting { name, value, within, location } = setting;
+impl<'a> Stated<'a> {
+    /// A setting of which nothing but its name is known.
+    fn by_name(setting: &'a Setting<'a>) -> Self {
+        let Setting { name, value, location } = setting;
+        let setting = Setting { name, value, location: location.clone() };
+        Self { setting, title: name, certain: false, read_as: None }
+    }
+}
+
+/// `title` is what the origin is called.
+fn of_setting(asked: &Asked, setting: &Setting, title: &str, kind: OriginKind) -> Vec<Connection> {
+    let Setting { name, value, location } = setting;
     // Some clients trim such a value and others look for a host with a blank in its name: nobody can say which.
     // A descriptor ends with its bracket.
     if value.trim() != *value && !value.trim_end().ends_with(')') {
         return Vec::new();
     }
     let mut addresses = address::parse(value);
-    if let Some(mut unsure) = unencoded::connection(asked.stack, asked.container, (name, value), !addresses.is_empty())
+    if let Some(mut unsure) = unencoded::connection(asked.stack, asked.container, (title, value), !addresses.is_empty())
     {
-        unsure.origin.kind = kind;
+        (unsure.origin.kind, unsure.origin.location) = (kind, location.clone());
         return vec![unsure];
     }
     let shown = if text::is_secret_name(name) { "***".to_owned() } else { address::shown(value, &addresses) };
@@ -112,8 +147,7 @@ fn of_setting(asked: &Asked, setting: &Setting, kind: OriginKind) -> Vec<Connect
     if addresses.iter().any(|address| !is_loopback(&address.host)) {
         addresses.retain(|address| !is_loopback(&address.host));
     }
-    let name = within.map_or_else(|| (*name).to_owned(), |variable| format!("{variable} {name}"));
-    let origin = Origin { kind, name: text::line(&name, 128), value: Some(shown), location: location.clone() };
+    let origin = Origin { kind, name: text::line(title, 128), value: Some(shown), location: location.clone() };
     addresses.iter().filter_map(|address| connection(asked, address, &origin)).collect()
 }
 
@@ -158,7 +192,7 @@ fn is_of_a_tool(stack: &Stack, container: &Container, value: &str) -> bool {
 fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Connection> {
     let place = hosts::place(asked.stack, Some(asked.container), &address.host);
     let bare = matches!(address.form, Form::HostPort | Form::Host);
-    if bare && asked.known.is_none() && asked.variable.says_no_address() {
+    if bare && !asked.certain && asked.known.is_none() && asked.variable.says_no_address() {
         return None;
     }
     let server = match &place {
@@ -178,7 +212,10 @@ fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Conne
                 && (!bare || is_port_of(all, asked, address, port))
         }
         Place::Loopback => asked.loopback_counts(address, port, meaning.http),
-        Place::Gateway => !(meaning.http && asked.variable.is_followed(asked.known.is_some_and(|known| known.exact))),
+        Place::Gateway => {
+            let followed = || asked.variable.is_followed(asked.known.is_some_and(|known| known.exact));
+            asked.certain || !(meaning.http && followed())
+        }
         Place::Network => true,
         Place::Nobody => is_probably_misspelt(asked, address, &meaning),
         Place::Outside => false,
@@ -239,6 +276,7 @@ pub(super) fn is_port_of(containers: &[&Container], asked: &Asked, address: &Add
     let usual = (port >= 1024 || matches!(port, 80 | 443)) && asked.variable.says_address();
     address.form == Form::Host
         || usual
+        || asked.certain
         || asked.known.is_some()
         || containers.iter().any(|container| super::served::serves(container, port))
 }
@@ -251,6 +289,9 @@ fn is_probably_misspelt(asked: &Asked, address: &Address, meaning: &Meaning) -> 
         || host.starts_with("my-")
     {
         return false;
+    }
+    if asked.certain {
+        return address.scheme.is_none() || meaning.understood;
     }
     // Images bring such URLs along as a default, which `…_HOST` or `…_SERVER` beside it replaces.
     if address.form == Form::Url && asked.environment.sibling(asked.variable, &["HOST", "SERVER"]).is_some() {
