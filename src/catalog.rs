@@ -2,6 +2,8 @@
 //!
 //! `checks/technologies/README.md` documents the format. Nothing here is read before it is first asked for.
 
+mod address_key;
+mod file_rule;
 mod page;
 mod program;
 mod technology;
@@ -12,6 +14,8 @@ use std::sync::LazyLock;
 use include_dir::{Dir, include_dir};
 use wildmatch::WildMatch;
 
+pub use self::address_key::{AddressKey, KeyMeaning, KeyPattern};
+pub use self::file_rule::{FileRule, Format, Reader};
 pub use self::page::{Page, PageError, page, pages};
 pub use self::program::{Operands, Part, Program, program_name};
 pub use self::technology::{Clients, Labels, MissingSetting, Port, Speaks, Technology, TechnologyError};
@@ -149,6 +153,13 @@ impl Catalog {
     fn program(&self, (technology, program): (usize, usize)) -> (&Technology, &Program) {
         let technology = &self.technologies[technology];
         (technology, &technology.programs[program])
+    }
+
+    /// The rules for the files of a container with this image: its technology's, then those of any container's.
+    pub fn files_of(&self, image: &str) -> impl Iterator<Item = &FileRule> {
+        let own = self.of_image(image).into_iter().filter(|technology| !technology.images.is_empty());
+        let anybodys = self.technologies.iter().filter(|technology| technology.images.is_empty());
+        own.chain(anybodys).flat_map(|technology| &technology.files)
     }
 
     /// The technology of a URL's scheme, in lower case, and whether the scheme says TLS.

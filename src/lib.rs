@@ -15,6 +15,8 @@ pub mod explain;
 pub mod fuzzing;
 pub mod interrupt;
 pub mod judge;
+pub mod known;
+pub mod mounted;
 pub mod nearest;
 pub mod observation;
 pub mod observe;

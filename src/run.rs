@@ -8,10 +8,10 @@ use clap::CommandFactory;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::cli::{Cli, Command, Shared};
-use crate::compose::{self, Project, at_hand};
 use crate::derive::{self, declared};
 use crate::exit::{self, Leniency};
 use crate::interrupt::Interrupt;
+use crate::known::Known;
 use crate::observe::{How, Sighting, observe};
 use crate::output::Output;
 use crate::plan::build::{Narrow, build};
@@ -20,10 +20,9 @@ use crate::probe::kafka;
 use crate::report::{Report, build as assemble};
 use crate::rule::{Facts, Seen, Verdict};
 use crate::stack::error::StackError;
-use crate::stack::surroundings::Surroundings;
-use crate::stack::{PublishedAt, Stack, connect, project, read};
+use crate::stack::{PublishedAt, Stack, connect, read};
 use crate::vantage::Ways;
-use crate::{authorities, catalog, evidence, explain, judge, record, text, vantage};
+use crate::{authorities, evidence, explain, judge, record, text, vantage};
 
 /// How long probes have to delete the topics of their round trips: a little longer than they take at most.
 const GRACE: Duration = kafka::LAST_CHANCE.saturating_add(Duration::from_millis(300));
@@ -55,21 +54,19 @@ pub async fn run(cli: Cli) -> anyhow::Result<u8> {
 async fn check(shared: &Shared, services: Vec<String>) -> anyhow::Result<u8> {
     let started = Instant::now();
     let mut interrupt = Interrupt::listen()?;
-    let Some(opened) = interrupt.or(open(shared)).await else { return Ok(exit::INTERRUPTED) };
-    let (connection, stack) = opened?;
-    let project = declaration(&stack);
-    let plan = planned(&stack, project.as_ref(), shared, &services, &shared.expect)?;
-    look(shared, "check", started, interrupt, (connection, stack), (plan, project)).await
+    let Some(known) = interrupt.or(Known::running(shared)).await else { return Ok(exit::INTERRUPTED) };
+    let (connection, known) = known?;
+    let plan = planned(&known, shared, &services, &shared.expect)?;
+    look(shared, "check", started, interrupt, (connection, known), plan).await
 }
 
 async fn attempt(shared: &Shared, from: &str, target: &str) -> anyhow::Result<u8> {
     let started = Instant::now();
     let mut interrupt = Interrupt::listen()?;
-    let Some(opened) = interrupt.or(open(shared)).await else { return Ok(exit::INTERRUPTED) };
-    let (connection, stack) = opened?;
+    let Some(known) = interrupt.or(Known::running(shared)).await else { return Ok(exit::INTERRUPTED) };
+    let (connection, known) = known?;
     // Planned among all that was derived, so that it has the client's credentials and settings.
-    let project = declaration(&stack);
-    let mut plan = planned(&stack, project.as_ref(), shared, &[], &[format!("{from} -> {target}")])?;
+    let mut plan = planned(&known, shared, &[], &[format!("{from} -> {target}")])?;
     plan.about = Some(BTreeSet::new());
     plan.checks.retain(|check| check.origins.iter().any(|origin| origin.kind == OriginKind::Declared));
     for origin in plan.checks.iter_mut().flat_map(|check| &mut check.origins) {
@@ -77,22 +74,19 @@ async fn attempt(shared: &Shared, from: &str, target: &str) -> anyhow::Result<u8
             (origin.name, origin.value) = ("try".into(), None);
         }
     }
-    look(shared, "try", started, interrupt, (connection, stack), (plan, project)).await
+    look(shared, "try", started, interrupt, (connection, known), plan).await
 }
 
 async fn plan(shared: &Shared, services: Vec<String>) -> anyhow::Result<u8> {
     let started = Instant::now();
     let mut interrupt = Interrupt::listen()?;
-    let Some(opened) = interrupt.or(open(shared)).await else { return Ok(exit::INTERRUPTED) };
-    let (stack, project) = match opened {
-        Ok((_, stack)) => {
-            let project = declaration(&stack);
-            (stack, project)
-        }
-        Err(error) => declared_alone(shared, error)?,
+    let Some(known) = interrupt.or(Known::running(shared)).await else { return Ok(exit::INTERRUPTED) };
+    let known = match known {
+        Ok((_, known)) => known,
+        Err(why) => Known::declared(shared, why)?,
     };
-    let checks = planned(&stack, project.as_ref(), shared, &services, &shared.expect)?.checks;
-    let mut report = assemble::frame("plan", &stack);
+    let checks = planned(&known, shared, &services, &shared.expect)?.checks;
+    let mut report = assemble::frame("plan", &known.stack);
     if report.engine.is_none() {
         report.services.iter_mut().for_each(|service| service.state = "declared".into());
     }
@@ -102,60 +96,6 @@ async fn plan(shared: &Shared, services: Vec<String>) -> anyhow::Result<u8> {
     Ok(report.exit_code)
 }
 
-/// Reads the stack.
-async fn open(shared: &Shared) -> anyhow::Result<(connect::Connection, Stack)> {
-    // Reading the catalogue takes about as long as the engine's first answer: both at once.
-    drop(tokio::task::spawn_blocking(catalog::catalog));
-    let connection = connect::connect().await?;
-    let (chosen, all) = project::choose(&connection, &selection(shared)).await?;
-    for note in &chosen.notes {
-        eprintln!("crosscheck: {note}");
-    }
-    let stack = read::read_listed(&connection, &chosen.name, all).await?;
-    Ok((connection, stack))
-}
-
-/// What the user said about the project.
-fn selection(shared: &Shared) -> project::Selection {
-    project::Selection {
-        project: shared.project_name.clone(),
-        files: shared.file.clone(),
-        directory: shared.project_directory.clone(),
-        env_files: shared.env_file.clone(),
-    }
-}
-
-/// What the files of a running stack say now. Files that cannot be read keep nothing from being looked at.
-fn declaration(stack: &Stack) -> Option<Project> {
-    match at_hand::of(stack, &Surroundings::here())? {
-        Ok(project) => Some(project),
-        Err(error) => {
-            eprintln!("crosscheck: {error}; places in files are not told");
-            None
-        }
-    }
-}
-
-/// The stack as its files declare it, where no engine answers or nothing of it runs.
-fn declared_alone(shared: &Shared, why: anyhow::Error) -> anyhow::Result<(Stack, Option<Project>)> {
-    let runs_nowhere = |error: &StackError| {
-        matches!(error, StackError::Unreachable { .. } | StackError::Permission { .. } | StackError::NothingRuns { .. })
-    };
-    if !why.downcast_ref::<StackError>().is_some_and(runs_nowhere) {
-        return Err(why);
-    }
-    let Some((name, project)) = at_hand::chosen(&selection(shared), &shared.profile, &Surroundings::here())? else {
-        return Err(why);
-    };
-    match why.downcast_ref() {
-        Some(StackError::NothingRuns { project, .. }) => {
-            eprintln!("crosscheck: nothing of project `{project}` runs: this is the plan of its files");
-        }
-        _ => eprintln!("crosscheck: {why}; this is the plan of the files"),
-    }
-    Ok((compose::as_stack(&project, &name), Some(project)))
-}
-
 /// The checks of a run and, where they are a part of what the stack has, the services that were named.
 struct Plan {
     checks: Vec<Check>,
@@ -163,15 +103,11 @@ struct Plan {
 }
 
 /// Derives connections and plans their checks.
-fn planned(
-    stack: &Stack,
-    project: Option<&Project>,
-    shared: &Shared,
-    services: &[String],
-    expected: &[String],
-) -> anyhow::Result<Plan> {
+fn planned(known: &Known, shared: &Shared, services: &[String], expected: &[String]) -> anyhow::Result<Plan> {
+    let stack = &known.stack;
     let mut connections = declared::derive(stack, expected)?;
-    connections.extend(derive::all(stack, project, &std::env::current_dir().unwrap_or_default()));
+    let here = std::env::current_dir().unwrap_or_default();
+    connections.extend(derive::all(stack, known.project.as_ref(), &known.files, &here));
     // Names that do not exist are said, and never narrow a run down to nothing.
     let vantages = |names: &[String]| -> Result<Vec<_>, _> {
         names
@@ -199,9 +135,10 @@ async fn look(
     command: &str,
     started: Instant,
     mut interrupt: Interrupt,
-    (connection, stack): (connect::Connection, Stack),
-    (plan, project): (Plan, Option<Project>),
+    (connection, known): (connect::Connection, Known),
+    plan: Plan,
 ) -> anyhow::Result<u8> {
+    let Known { stack, project, .. } = known;
     let mut output = Output::new(shared);
     let mut report = assemble::frame(command, &stack);
     let executable = std::env::current_exe().context("the path of this executable cannot be found")?;
@@ -358,7 +295,8 @@ mod tests {
         let mut stack = stack([redis]);
         let from = |stack: &Stack, name: &str| {
             let cli = Cli::parse_from(["crosscheck", "check", "--from", name]);
-            let plan = planned(stack, None, &cli.shared, &[], &[]).unwrap();
+            let known = Known { stack: stack.clone(), project: None, files: Vec::new() };
+            let plan = planned(&known, &cli.shared, &[], &[]).unwrap();
             (plan.checks.into_iter().map(|check| check.id).collect::<Vec<_>>(), plan.about.unwrap())
         };
         let published = vec!["host -> redis:6379 (published)".to_owned()];

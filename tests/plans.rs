@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crosscheck::compose;
 use crosscheck::derive;
+use crosscheck::mounted::{self, Whereabouts};
 use crosscheck::plan::build::{Narrow, build};
 use crosscheck::stack::project::Selection;
 use crosscheck::stack::surroundings::Surroundings;
@@ -44,8 +45,9 @@ fn found(folder: &Path) -> Plan {
     let chosen = compose::at_hand::chosen(&Selection::default(), &[], &here);
     let (name, project) = chosen.unwrap_or_else(|error| panic!("{error}")).unwrap();
     let stack = compose::as_stack(&project, &name);
+    let files = mounted::from_disk(&stack, Some(&project), Whereabouts::Declared).files;
     let mut plan = Plan::new();
-    for check in build(&stack, derive::all(&stack, Some(&project), folder), &Narrow::default()) {
+    for check in build(&stack, derive::all(&stack, Some(&project), &files, folder), &Narrow::default()) {
         // Without the database, which is part of a check's identity and not of the address.
         let id = match &check.published {
             Some(published) if check.from.is_machine() => {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use wildmatch::WildMatch;
 
-use super::Role;
 use super::program::Program;
+use super::{FileRule, Role};
 use crate::target::Protocol;
 
 /// What is known of a technology.
@@ -49,6 +49,9 @@ pub struct Technology {
     /// Whether it connects to nobody but whom its own settings name, as databases do.
     #[serde(default)]
     pub store: bool,
+    /// Its configuration files; of a technology without images, those of any container.
+    #[serde(default)]
+    pub files: Vec<FileRule>,
     /// Programs that connect to it.
     #[serde(default)]
     pub programs: Vec<Program>,
@@ -178,6 +181,14 @@ pub enum TechnologyError {
     /// The default port is not among the ports.
     #[error("technology {0}: default_port is not listed under ports")]
     DefaultPort(String),
+    /// A rule for files finds or reads none.
+    #[error("technology {id}: {reason}")]
+    File {
+        /// The file's name without `.yaml`.
+        id: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A name is not written in the way that it is compared.
     #[error("technology {id}: {name:?} is not written as it would be compared; see checks/technologies/README.md")]
     Spelling {
@@ -199,6 +210,9 @@ impl Technology {
         let technology = Self { id: id.into(), ..serde_saphyr::from_str(text).map_err(syntax)? };
         if technology.default_port.is_some_and(|port| !technology.ports.contains_key(&port)) {
             return Err(TechnologyError::DefaultPort(id.into()));
+        }
+        if let Some(reason) = technology.files.iter().find_map(|rule| rule.mistake(true)) {
+            return Err(TechnologyError::File { id: id.into(), reason });
         }
         match technology.misspelt() {
             Some(name) => Err(TechnologyError::Spelling { id: id.into(), name: name.clone() }),
@@ -244,6 +258,9 @@ mod tests {
             ("name: X\nimages: [redis]", "redis"),
             ("name: X\nclients: {hosts: [redis-host]}", "redis-host"),
             ("ports: {80: http}", "name"),
+            ("name: X\nfiles: [{format: yaml}]", "paths"),
+            ("name: X\nfiles: [{paths: [/x.yml], addresses: [a is b]}]", "as"),
+            ("name: X\nfiles: [{paths: [/x.yml], format: cobol}]", "cobol"),
         ] {
             let error = Technology::parse("x", text).unwrap_err().to_string();
             assert!(error.contains(reason), "{text}: {error}");

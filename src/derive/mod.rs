@@ -1,6 +1,6 @@
 //! Derives, from the stack alone, who must reach whom and what says so. Pure: nothing is opened, nothing is asked.
 //!
-//! One file per origin: [`environment`], [`command`], [`healthcheck`], [`published`], [`declared`]. [`address`] knows the grammars in which people write
+//! One file per origin, such as [`environment`], [`files`], [`published`]. [`address`] knows the grammars in which people write
 //! addresses. A connection that is not real is a false alarm, so every doubt is decided against deriving one.
 
 pub mod address;
@@ -11,6 +11,7 @@ mod defaults;
 mod depends_on;
 pub mod embedded;
 pub mod environment;
+pub mod files;
 pub mod healthcheck;
 pub mod hosts;
 mod kafka_client;
@@ -32,8 +33,8 @@ pub(crate) mod testing;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use hosts::Place;
-
+use self::files::MountedFile;
+use self::hosts::Place;
 use crate::compose::Project;
 use crate::plan::{Credentials, Expectation, Origin, Published, Security, Vantage};
 use crate::stack::{Container, Stack};
@@ -63,12 +64,13 @@ pub struct Connection {
     pub credentials: Option<Credentials>,
 }
 
-/// Every connection that a stack depends on by itself, with the places of what says so in the files of `project`; `here` is
-/// the working folder, from which files in it are named.
+/// Every connection that a stack depends on by itself, with the places of what says so in the files of `project`; `files`
+/// are mounted into its containers, `here` is the working folder, from which files in it are named.
 #[must_use]
-pub fn all(stack: &Stack, project: Option<&Project>, here: &Path) -> Vec<Connection> {
+pub fn all(stack: &Stack, project: Option<&Project>, files: &[MountedFile], here: &Path) -> Vec<Connection> {
     let mut connections = environment::derive(stack);
     connections.extend(command::derive(stack));
+    connections.extend(files::derive(stack, files, here));
     connections.extend(healthcheck::derive(stack));
     connections.extend(labels::derive(stack));
     connections.extend(published::derive(stack, &connections));

@@ -168,7 +168,8 @@ services:
             let at = found.origin.location.map(|at| format!("{}:{}:{}", at.file, at.line, at.column));
             format!("{} {}", found.target, at.unwrap_or_default())
         };
-        let found: Vec<_> = derive::all(&stack, Some(&project), Path::new("/shop")).into_iter().map(shown).collect();
+        let found: Vec<_> =
+            derive::all(&stack, Some(&project), &[], Path::new("/shop")).into_iter().map(shown).collect();
         assert_eq!(
             found,
             [
@@ -196,7 +197,7 @@ services:
             container.environment.iter_mut().for_each(|(_, value)| *value = value.replace("kafka", "other"));
         }
         assert!(lines(&stack).is_empty());
-        let found = derive::all(&stack, Some(&project), here);
+        let found = derive::all(&stack, Some(&project), &[], here);
         let brokers = found.iter().filter(|found| found.origin.name == "KAFKA_BROKERS");
         assert!(brokers.clone().count() > 0 && brokers.clone().all(|found| found.origin.location.is_none()));
     }

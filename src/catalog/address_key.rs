@@ -1,0 +1,185 @@
+//! Patterns of keys in configuration files, and what stands there: `scrape_configs.*.static_configs.*.targets.* as http`.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, de};
+use wildmatch::WildMatch;
+
+use super::variable_name;
+
+/// A pattern of a key: its parts with dots between them. `*` within a part is anything, `**` any number of parts, and
+/// `${NAME:default}` the value of a variable of the container.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyPattern(Vec<Part>);
+
+#[derive(Clone, Debug, PartialEq)]
+enum Part {
+    Glob(WildMatch),
+    Any,
+    Variable { name: String, default: String },
+}
+
+/// A key that holds an address.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AddressKey {
+    /// The key.
+    pub key: KeyPattern,
+    /// What an address there is.
+    pub meaning: KeyMeaning,
+    /// A key beside it and its values with which it is none.
+    pub unless: Option<(String, Vec<String>)>,
+}
+
+/// What an address in a file is, where it does not say so itself.
+#[derive(Clone, Debug, PartialEq)]
+pub enum KeyMeaning {
+    /// Nothing more than is written.
+    Written,
+    /// Without a scheme it has this one, without a port this one.
+    Scheme(String, Option<u16>),
+    /// What a variable of this name would mean.
+    Variable(String),
+}
+
+impl KeyPattern {
+    fn parse(text: &str) -> Result<Self, String> {
+        // The dots within `${…}` separate nothing; the default has none.
+        let part = |part: &str| match part.strip_prefix("${").map(|rest| rest.strip_suffix('}').unwrap_or(rest)) {
+            Some(inner) => {
+                let (name, default) = inner.split_once(':').unwrap_or((inner, ""));
+                Part::Variable { name: name.to_owned(), default: default.to_owned() }
+            }
+            None if part == "**" => Part::Any,
+            None => Part::Glob(WildMatch::new(&part.to_ascii_lowercase())),
+        };
+        if text.is_empty() || text.split('.').any(str::is_empty) {
+            return Err(format!("{text:?} is no pattern of a key"));
+        }
+        Ok(Self(text.split('.').map(part).collect()))
+    }
+
+    /// Whether a key is meant; `look` gives the container's variables.
+    #[must_use]
+    pub fn matches(&self, key: &str, look: &dyn Fn(&str) -> Option<String>) -> bool {
+        let key = key.to_ascii_lowercase();
+        let parts: Vec<_> = key.split('.').collect();
+        matches(&self.0, &parts, look)
+    }
+}
+
+fn matches(pattern: &[Part], key: &[&str], look: &dyn Fn(&str) -> Option<String>) -> bool {
+    match (pattern.split_first(), key.split_first()) {
+        (None, None) => true,
+        (Some((Part::Any, rest)), _) => (0..=key.len()).any(|skipped| matches(rest, &key[skipped..], look)),
+        (Some((Part::Glob(glob), rest)), Some((part, left))) => glob.matches(part) && matches(rest, left, look),
+        (Some((Part::Variable { name, default }, rest)), Some((part, left))) => {
+            let value = look(name).unwrap_or_else(|| default.clone());
+            value.eq_ignore_ascii_case(part) && matches(rest, left, look)
+        }
+        (Some(_), None) | (None, Some(_)) => false,
+    }
+}
+
+impl AddressKey {
+    /// Reads `KEY [as MEANING] [unless KEY=VALUE|VALUE]`.
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut words = text.split_ascii_whitespace();
+        let key = KeyPattern::parse(words.next().unwrap_or_default())?;
+        let mut found = Self { key, meaning: KeyMeaning::Written, unless: None };
+        while let Some(word) = words.next() {
+            let behind = words.next().ok_or_else(|| format!("{text:?} ends after {word:?}"))?;
+            match word {
+                "as" => found.meaning = meaning(behind)?,
+                "unless" => {
+                    let (key, values) = behind.split_once('=').ok_or_else(|| format!("{behind:?} is no KEY=VALUE"))?;
+                    let values = values.split('|').map(str::to_ascii_lowercase).collect();
+                    found.unless = Some((key.to_ascii_lowercase(), values));
+                }
+                _ => return Err(format!("{text:?}: only `as` and `unless` follow a key")),
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn meaning(text: &str) -> Result<KeyMeaning, String> {
+    if !text.is_empty() && variable_name(text) == text {
+        return Ok(KeyMeaning::Variable(text.to_owned()));
+    }
+    let (scheme, port) = match text.split_once(':') {
+        Some((scheme, port)) => (scheme, Some(port.parse().map_err(|_| format!("{port:?} is no port"))?)),
+        None => (text, None),
+    };
+    if scheme.is_empty() || scheme.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Err(format!("{text:?} is neither a scheme, with or without a port, nor a variable"));
+    }
+    Ok(KeyMeaning::Scheme(scheme.to_owned(), port))
+}
+
+struct Text<T>(&'static str, fn(&str) -> Result<T, String>);
+
+impl<T> de::Visitor<'_> for Text<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        self.1(text).map_err(E::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for KeyPattern {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_str(Text("a pattern of a key", Self::parse))
+    }
+}
+
+impl<'de> Deserialize<'de> for AddressKey {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_str(Text("a pattern of a key, and what stands there", Self::parse))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_match_part_by_part() {
+        let look = |name: &str| (name == "RAILS_ENV").then(|| "production".to_owned());
+        for (pattern, key, expected) in [
+            ("a.*.b", "a.0.b", true),
+            ("a.*.b", "A.0.B", true),
+            ("a.*.b", "a.b", false),
+            ("a.*.b", "a.0.1.b", false),
+            ("a.*", "a.0.b", false),
+            ("**.s3.endpoint", "common.storage.s3.endpoint", true),
+            ("**.s3.endpoint", "s3.endpoint", true),
+            ("**.s3.endpoint", "common.aws.endpoint", false),
+            ("**", "anything.at.0.all", true),
+            ("receivers.redis*.endpoint", "receivers.redis/cache.endpoint", true),
+            ("receivers.redis*.endpoint", "receivers.otlp.endpoint", false),
+            ("${RAILS_ENV:development}.url", "production.url", true),
+            ("${RAILS_ENV:development}.url", "development.url", false),
+            ("${RACK_ENV:development}.url", "development.url", true),
+        ] {
+            assert_eq!(KeyPattern::parse(pattern).unwrap().matches(key, &look), expected, "{pattern} {key}");
+        }
+    }
+
+    #[test]
+    fn what_stands_at_a_key_is_said_behind_it() {
+        let meaning = |text| AddressKey::parse(text).map(|key| key.meaning);
+        assert_eq!(meaning("a.b"), Ok(KeyMeaning::Written));
+        assert_eq!(meaning("a.b as http"), Ok(KeyMeaning::Scheme("http".into(), None)));
+        assert_eq!(meaning("a.b as tcp:8301"), Ok(KeyMeaning::Scheme("tcp".into(), Some(8301))));
+        assert_eq!(meaning("a.b as REDIS_URL"), Ok(KeyMeaning::Variable("REDIS_URL".into())));
+        let unless = AddressKey::parse("a.url as http unless access=Direct|browser").unwrap().unless;
+        assert_eq!(unless, Some(("access".into(), vec!["direct".into(), "browser".into()])));
+        for wrong in ["", "a..b", "a.b as", "a.b like http", "a.b as Http", "a.b as tcp:x", "a unless b"] {
+            assert!(AddressKey::parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The readers of formats. Each takes a text apart into entries; what cannot be read has none.
+
+use super::entry::Entry;
+use super::{lines, toml, tree};
+use crate::catalog::Format;
+
+/// The values of a text in a format.
+#[must_use]
+pub fn entries(format: Format, text: &str) -> Vec<Entry> {
+    match format {
+        Format::Yaml | Format::Json => tree::entries(text),
+        Format::Toml => toml::entries(text),
+        Format::Properties => lines::properties(text),
+        Format::Ini => lines::ini(text),
+        Format::Env => lines::env(text),
+        Format::Words => lines::words(text),
+        // Not read yet: such a file says nothing.
+        Format::Nginx | Format::Haproxy | Format::Caddyfile | Format::Hcl | Format::Logstash | Format::K6 => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_format_says_where_its_values_stand() {
+        let yaml = "a:\n  - {b: 'x:1', c: [y:2]}\nd.e: null\n---\nf: ü\n";
+        let toml = "t = 'x'\n[[a.b]]\nü = [\"x:1\",\n  'y:2']\n[a.c]\nd.e = {f = 80, g = true}\n[[a.b]]\nh = 1.5\n";
+        let properties =
+            "# a=b\n! c=d\na.b = x:1\nb: jdbc\\:h2\nc d e\nlist=a:1,\\\n     b:2\nempty=\r\nnothing\n  i=j \r\n";
+        let ini = "; a=b\ntop = 1\n[data bases]\napp = host=pg port=1\n# x = y\nq=\"r:1\"\n[b]\nno value\n";
+        let env = "# A=b\nA=x:1\nexport B=\"y:2\"\n\nC='z'\n";
+        let words = "# a b\nreplicaof db 6379 # why\ndir \"/tmp\"\n[OUTPUT]\n  Host x\n[output]\n  Host y\nalone\n";
+        for (format, text, expected) in [
+            (Format::Yaml, yaml, &["a.0.b=x:1 2:9", "a.0.c.0=y:2 2:19", "f=ü 5:4"][..]),
+            (Format::Json, "{\n\t\"a\": {\"b\": [\"x:1\"]}\n}", &["a.b.0=x:1 2:15"]),
+            (
+                Format::Toml,
+                toml,
+                &["t=x 1:5", "a.b.0.ü.0=x:1 3:6", "a.b.0.ü.1=y:2 4:3", "a.c.d.e.f=80 6:12", "a.c.d.e.g=true 6:20"],
+            ),
+            (
+                Format::Properties,
+                properties,
+                &["a.b=x:1 3:7", "b=jdbc:h2 4:4", "c=d e 5:3", "list=a:1,b:2 6:6", "empty= 8:7", "i=j 10:5"],
+            ),
+            (Format::Ini, ini, &["top=1 2:7", "data bases.app=host=pg port=1 4:7", "data bases.q=r:1 6:4"]),
+            (Format::Env, env, &["A=x:1 2:3", "B=y:2 3:11", "C=z 5:4"]),
+            (
+                Format::Words,
+                words,
+                &[
+                    "replicaof=db 2:11",
+                    "replicaof.db=6379 2:14",
+                    "dir=/tmp 3:6",
+                    "output.0.Host=x 5:8",
+                    "output.1.Host=y 7:8",
+                ],
+            ),
+            (Format::Yaml, "a: {{ template }}\n", &[]),
+            (Format::Yaml, "a: [1\n", &[]),
+            (Format::Toml, "a = \n", &[]),
+            (Format::Json, "", &[]),
+            (Format::K6, "http.get('http://api')", &[]),
+        ] {
+            let told = |entry: &Entry| format!("{}={} {}:{}", entry.key, entry.value, entry.line, entry.column);
+            let found: Vec<_> = entries(format, text).iter().map(told).collect();
+            assert_eq!(found, expected, "{format:?}");
+        }
+    }
+}

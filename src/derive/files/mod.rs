@@ -1,0 +1,44 @@
+//! Connections that stand in configuration files mounted into containers.
+//!
+//! Which files there are and which of their keys hold addresses is data (`files` in `checks/technologies/`). [`format`] takes
+//! a text apart; [`application`], [`prometheus`] and [`collector`] know what takes more than a list of keys.
+
+mod application;
+mod collector;
+pub mod entry;
+pub mod format;
+mod lines;
+mod mounted;
+pub mod placeholders;
+mod prometheus;
+mod stated;
+mod toml;
+mod tree;
+
+use std::path::Path;
+
+pub use self::mounted::{MountedFile, Naming, Source};
+use super::{Connection, is_one_off};
+use crate::catalog::Reader;
+use crate::stack::Stack;
+
+/// Every connection that mounted files ask for, in the order of containers and files. `here` is the working folder, from
+/// which files in it are named.
+#[must_use]
+pub fn derive(stack: &Stack, files: &[MountedFile], here: &Path) -> Vec<Connection> {
+    let mut found = Vec::new();
+    for container in stack.containers.iter().filter(|container| !is_one_off(container)) {
+        let own: Vec<_> = files.iter().filter(|file| file.container == container.id).collect();
+        let (application, others): (Vec<_>, Vec<_>) =
+            own.iter().partition(|file| file.rule.reader == Some(Reader::Application));
+        found.extend(application::derive(stack, container, &application, here));
+        for file in others {
+            found.extend(stated::derive(stack, container, file, here));
+            found.extend(prometheus::derive(stack, container, (file, &own), here));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests;

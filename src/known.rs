@@ -1,0 +1,100 @@
+//! What a run knows before it looks at anything: the stack, what its files declare, and the configuration that is mounted.
+
+use crate::cli::Shared;
+use crate::compose::{self, Project, at_hand};
+use crate::derive::files::MountedFile;
+use crate::mounted::{self, Gathered, Whereabouts};
+use crate::stack::connect::{self, Connection};
+use crate::stack::error::StackError;
+use crate::stack::surroundings::Surroundings;
+use crate::stack::{PublishedAt, Stack, project, read};
+
+/// What is known of a stack.
+pub struct Known {
+    /// The stack as it runs, or as its files declare it.
+    pub stack: Stack,
+    /// What its files say, where they are at hand.
+    pub project: Option<Project>,
+    /// The configuration files that are mounted into its containers.
+    pub files: Vec<MountedFile>,
+}
+
+impl Known {
+    /// Reads the project that is meant, as it runs, whatever else there is to know of it, and keeps the way to its engine.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no engine, or no such project.
+    pub async fn running(shared: &Shared) -> Result<(Connection, Self), StackError> {
+        // Reading the catalogue takes about as long as the engine's first answer: both at once.
+        drop(tokio::task::spawn_blocking(crate::catalog::catalog));
+        let connection = connect::connect().await?;
+        let (chosen, all) = project::choose(&connection, &selection(shared)).await?;
+        for note in &chosen.notes {
+            eprintln!("crosscheck: {note}");
+        }
+        let stack = read::read_listed(&connection, &chosen.name, all).await?;
+        let project = declaration(&stack);
+        let here = !stack.engine.apart && stack.engine.published_at == PublishedAt::Here;
+        let whereabouts = if here { Whereabouts::Here } else { Whereabouts::Elsewhere };
+        let mut gathered = mounted::from_disk(&stack, project.as_ref(), whereabouts);
+        mounted::from_containers(&connection.docker, &mut gathered).await;
+        Ok((connection, Self { stack, project, files: noted(gathered) }))
+    }
+
+    /// The same as the files declare it; `why` it is not read as it runs is said.
+    ///
+    /// # Errors
+    ///
+    /// `why`, where no files are at hand or something else is wrong than that no engine answers or nothing runs; what is wrong
+    /// with the files.
+    pub fn declared(shared: &Shared, why: StackError) -> Result<Self, StackError> {
+        if !matches!(
+            why,
+            StackError::Unreachable { .. } | StackError::Permission { .. } | StackError::NothingRuns { .. }
+        ) {
+            return Err(why);
+        }
+        let Some((name, project)) = at_hand::chosen(&selection(shared), &shared.profile, &Surroundings::here())? else {
+            return Err(why);
+        };
+        match why {
+            StackError::NothingRuns { project, .. } => {
+                eprintln!("crosscheck: nothing of project `{project}` runs: this is the plan of its files");
+            }
+            why => eprintln!("crosscheck: {why}; this is the plan of the files"),
+        }
+        let stack = compose::as_stack(&project, &name);
+        let files = noted(mounted::from_disk(&stack, Some(&project), Whereabouts::Declared));
+        Ok(Self { stack, project: Some(project), files })
+    }
+}
+
+/// What the user said about the project.
+fn selection(shared: &Shared) -> project::Selection {
+    project::Selection {
+        project: shared.project_name.clone(),
+        files: shared.file.clone(),
+        directory: shared.project_directory.clone(),
+        env_files: shared.env_file.clone(),
+    }
+}
+
+/// What the files of a running stack say now. Files that cannot be read keep nothing from being looked at.
+fn declaration(stack: &Stack) -> Option<Project> {
+    match at_hand::of(stack, &Surroundings::here())? {
+        Ok(project) => Some(project),
+        Err(error) => {
+            eprintln!("crosscheck: {error}; places in files are not told");
+            None
+        }
+    }
+}
+
+/// The files that were read; what could not be is said.
+fn noted(gathered: Gathered) -> Vec<MountedFile> {
+    for note in &gathered.notes {
+        eprintln!("crosscheck: {note}; connections in it are not planned");
+    }
+    gathered.files
+}

@@ -1,0 +1,160 @@
+//! The configuration files that are mounted into containers, read where they lie: on this machine, in a compose file, or
+//! else through the engine. What to look for is data (`files` in `checks/technologies/`); nothing is searched at large.
+
+mod mounts;
+mod named;
+mod paths;
+mod text;
+
+use std::collections::BTreeSet;
+
+use bollard::Docker;
+
+use self::mounts::{Found, Inline, Mounts};
+use self::text::Texts;
+use crate::catalog::{FileRule, catalog};
+use crate::compose::Project;
+use crate::derive::files::{MountedFile, Naming, Source, format, placeholders};
+use crate::stack::{Container, Stack, files};
+
+/// No more files than these are handed over, however many containers share them.
+const MOST: usize = 1024;
+
+/// What was read, and what could not be.
+#[derive(Default)]
+pub struct Gathered {
+    /// The files.
+    pub files: Vec<MountedFile>,
+    /// What could not be read, and why.
+    pub notes: Vec<String>,
+    wanted: Vec<Wanted>,
+}
+
+/// A file that only the engine can give.
+struct Wanted {
+    container: String,
+    path: String,
+    rule: &'static FileRule,
+    inline: Option<Inline>,
+}
+
+/// Where the containers of a stack are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// Nowhere yet: the files say what would be mounted.
+    Declared,
+    /// On this machine.
+    Here,
+    /// On another one, of whose folders nothing can be said.
+    Elsewhere,
+}
+
+/// Reads what lies on this machine.
+#[must_use]
+pub fn from_disk(stack: &Stack, project: Option<&Project>, whereabouts: Whereabouts) -> Gathered {
+    let mut gathered = Gathered::default();
+    let mut texts = Texts::new();
+    for container in &stack.containers {
+        let mounts = Mounts::of(container, project, whereabouts);
+        if !mounts.is_empty() {
+            Gathering { container, mounts: &mounts, texts: &mut texts, into: &mut gathered }.all();
+        }
+    }
+    gathered.notes.extend(texts.note());
+    gathered
+}
+
+/// Reads through the engine what does not lie on this machine.
+pub async fn from_containers(docker: &Docker, gathered: &mut Gathered) {
+    let wanted = std::mem::take(&mut gathered.wanted);
+    if wanted.is_empty() {
+        return;
+    }
+    let places: BTreeSet<_> = wanted.iter().map(|wanted| (wanted.container.clone(), wanted.path.clone())).collect();
+    let mut found = files::read(docker, &places).await;
+    for Wanted { container, path, rule, inline } in wanted {
+        // What is not there was only looked for.
+        let Some(Ok(text)) = found.remove(&(container.clone(), path.clone())) else { continue };
+        let same = inline.filter(|inline| inline.text.trim_end() == text.trim_end());
+        let source = same.map_or(Source::Container, |inline| inline.source);
+        gathered.files.push(MountedFile { container, path, text, rule, named_by: None, source });
+    }
+}
+
+/// One container's files.
+struct Gathering<'a> {
+    container: &'a Container,
+    mounts: &'a Mounts,
+    texts: &'a mut Texts,
+    into: &'a mut Gathered,
+}
+
+impl Gathering<'_> {
+    fn all(&mut self) {
+        let named = named::of(self.container);
+        let mut known = BTreeSet::new();
+        for rule in catalog().files_of(&self.container.image) {
+            for path in paths::of(rule, self.mounts, &named) {
+                // The first rule is the one that knows most of it.
+                if known.insert(path.clone()) {
+                    self.read(path, rule, None);
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, path: String, rule: &'static FileRule, named_by: Option<Naming>) {
+        if self.into.files.len() >= MOST {
+            return;
+        }
+        let container = self.container.id.clone();
+        let (text, source) = match self.mounts.find(&path) {
+            Some(Found::Host { file, within }) => match self.texts.read(&file, within.as_deref()) {
+                Some(Ok(text)) => (text, Source::Host(file)),
+                Some(Err(reason)) => {
+                    let words = format!("{} of {} cannot be read: {reason}", path, self.container.label());
+                    self.into.notes.push(crate::text::line(&words, 300));
+                    return;
+                }
+                None => return,
+            },
+            Some(Found::Inline(inline)) => (inline.text.clone(), inline.source.clone()),
+            Some(Found::Engine(inline)) => {
+                self.into.wanted.push(Wanted { container, path, rule, inline: inline.cloned() });
+                return;
+            }
+            None => return,
+        };
+        let file = MountedFile { container, path, text, rule, named_by, source };
+        if file.named_by.is_none() {
+            self.named_within(&file);
+        }
+        self.into.files.push(file);
+    }
+
+    /// The files that a file names itself.
+    fn named_within(&mut self, file: &MountedFile) {
+        let Some(format) = file.rule.format_of(&file.path).filter(|_| !file.rule.also.is_empty()) else { return };
+        // Elastic's shippers call their own folder so.
+        let look = |name: &str| match name {
+            "path.config" => Some(file.folder().to_owned()),
+            _ => self.container.variable(name).map(str::to_owned),
+        };
+        let mut found = BTreeSet::new();
+        for entry in format::entries(format, &file.text) {
+            for rule in file.rule.also.iter().filter(|rule| rule.keys.iter().any(|key| key.matches(&entry.key, &look)))
+            {
+                let value = placeholders::fill(&entry.value, &look);
+                for path in paths::named(rule, self.mounts, &paths::joined(file.folder(), &value)) {
+                    if path != file.path && found.insert((path.clone(), entry.key.clone())) {
+                        let naming = Naming { path: file.path.clone(), key: entry.key.clone() };
+                        self.read(path, rule, Some(naming));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

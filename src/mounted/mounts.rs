@@ -1,0 +1,225 @@
+//! What is mounted into a container, and where a path in it comes from.
+
+use std::path::{Path, PathBuf};
+
+use super::Whereabouts;
+use crate::compose::{self, Project};
+use crate::derive::files::Source;
+use crate::stack::Container;
+
+/// How many names of a folder are looked at.
+const MOST_NAMES: usize = 512;
+
+/// Folders of the system, in which nothing is looked for by name alone.
+const SYSTEM: &[&str] = &["/dev", "/proc", "/run", "/sys", "/var/lib/docker", "/var/log", "/var/run"];
+
+/// The same, without what is in them.
+const TOPS: &[&str] = &["/", "/etc", "/home", "/mnt", "/opt", "/root", "/srv", "/tmp", "/usr", "/var"];
+
+/// Names that a folder of a whole source tree has: it is somebody's workplace, of which nobody knows what is read.
+const WORKPLACE: &[&str] = &[
+    ".git",
+    "Cargo.toml",
+    "Dockerfile",
+    "Gemfile",
+    "Makefile",
+    "build.gradle",
+    "build.gradle.kts",
+    "compose.yaml",
+    "compose.yml",
+    "composer.json",
+    "docker-compose.yaml",
+    "docker-compose.yml",
+    "go.mod",
+    "gradlew",
+    "manage.py",
+    "mix.exs",
+    "package.json",
+    "pom.xml",
+    "pyproject.toml",
+    "requirements.txt",
+    "src",
+];
+
+/// What is mounted into a container, longest paths first.
+pub struct Mounts(Vec<(String, Kind)>);
+
+enum Kind {
+    /// A file or folder of this machine.
+    Here(PathBuf),
+    /// A text that stands in a compose file.
+    Inline(Inline),
+    /// What only the engine can give.
+    Engine(Option<Inline>),
+    /// Nothing that is read: a volume, a secret.
+    Closed,
+}
+
+/// A text that stands in a compose file.
+#[derive(Clone)]
+pub struct Inline {
+    /// The text.
+    pub text: String,
+    /// Where it stands.
+    pub source: Source,
+}
+
+/// Where a path in a container comes from.
+pub enum Found<'a> {
+    /// A file of this machine, and the folder that it must not lead out of, where one is mounted.
+    Host {
+        /// The file.
+        file: PathBuf,
+        /// The folder.
+        within: Option<PathBuf>,
+    },
+    /// A text that stands in a compose file.
+    Inline(&'a Inline),
+    /// Nobody but the engine can say; it may be this text.
+    Engine(Option<&'a Inline>),
+}
+
+impl Mounts {
+    /// Those of a container.
+    pub fn of(container: &Container, project: Option<&Project>, whereabouts: Whereabouts) -> Self {
+        let mut all: Vec<(String, Kind)> = Vec::new();
+        for mount in &container.mounts {
+            let readable = matches!(mount.kind.as_str(), "bind" | "config") && !mount.source.is_empty();
+            let secret = mount.destination.starts_with("/run/secrets");
+            let source = PathBuf::from(&mount.source);
+            let kind = match whereabouts {
+                _ if !readable || secret => Kind::Closed,
+                Whereabouts::Declared => Kind::Here(source),
+                Whereabouts::Here if source.exists() => Kind::Here(source),
+                Whereabouts::Here | Whereabouts::Elsewhere => Kind::Engine(None),
+            };
+            all.push((without_slash(&mount.destination).to_owned(), kind));
+        }
+        let declared = project.and_then(|project| Some((project, project.services.get(&container.service)?)));
+        for (project, mount) in
+            declared.iter().flat_map(|(project, service)| service.mounts.iter().map(move |m| (project, m)))
+        {
+            let Some(inline) = inline(project, mount) else { continue };
+            let kind = match whereabouts {
+                Whereabouts::Declared => Kind::Inline(inline),
+                Whereabouts::Here | Whereabouts::Elsewhere => Kind::Engine(Some(inline)),
+            };
+            all.retain(|(path, _)| *path != mount.target);
+            all.push((mount.target.clone(), kind));
+        }
+        all.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then(a.cmp(b)));
+        Self(all)
+    }
+
+    /// Whether there is nothing to read.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|(_, kind)| matches!(kind, Kind::Closed))
+    }
+
+    /// What is mounted over a path, and the rest of the path in it.
+    fn over<'p>(&self, path: &'p str) -> Option<(&Kind, &'p str)> {
+        self.0.iter().find_map(|(target, kind)| {
+            let rest = path.strip_prefix(target.as_str())?;
+            let inside = rest.is_empty() || target == "/" || rest.starts_with('/');
+            inside.then(|| (kind, rest.trim_start_matches('/')))
+        })
+    }
+
+    /// Where a file comes from; `None` where it is no mounted one.
+    pub fn find(&self, path: &str) -> Option<Found<'_>> {
+        let (kind, rest) = self.over(path)?;
+        match (kind, rest.is_empty()) {
+            (Kind::Here(source), true) => Some(Found::Host { file: source.clone(), within: None }),
+            (Kind::Here(source), false) => Some(Found::Host { file: source.join(rest), within: Some(source.clone()) }),
+            (Kind::Inline(inline), true) => Some(Found::Inline(inline)),
+            (Kind::Engine(inline), true) => Some(Found::Engine(inline.as_ref())),
+            (Kind::Engine(_), false) => Some(Found::Engine(None)),
+            (Kind::Inline(_), false) | (Kind::Closed, _) => None,
+        }
+    }
+
+    /// Whether a path is a folder that can be listed here.
+    pub fn is_folder(&self, path: &str) -> bool {
+        self.folder(path).is_some()
+    }
+
+    /// The folder of this machine behind a path; one that leads out of what is mounted is none.
+    fn folder(&self, path: &str) -> Option<PathBuf> {
+        let (Kind::Here(source), rest) = self.over(path)? else { return None };
+        let folder = if rest.is_empty() { source.clone() } else { source.join(rest) };
+        let within = folder.canonicalize().ok()?.starts_with(source.canonicalize().ok()?);
+        (within && folder.is_dir()).then_some(folder)
+    }
+
+    /// The paths in a folder of the container whose last part fits: those that are mounted there themselves, and those of
+    /// a mounted folder.
+    pub fn list(&self, folder: &str, fits: &dyn Fn(&str) -> bool) -> Vec<String> {
+        let folder = without_slash(folder);
+        let own = self.0.iter().filter(|(_, kind)| !matches!(kind, Kind::Closed)).map(|(target, _)| target.as_str());
+        let own =
+            own.filter(|target| target.rsplit_once('/').is_some_and(|(parent, name)| parent == folder && fits(name)));
+        let mut found: Vec<_> = own.filter(|target| !self.is_folder(target)).map(str::to_owned).collect();
+        let names = self.folder(folder).map(|folder| names(&folder)).unwrap_or_default();
+        found.extend(names.into_iter().filter(|name| fits(name)).map(|name| format!("{folder}/{name}")));
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    /// Whether a folder is nobody's but the engine's to look into.
+    pub fn is_away(&self, folder: &str) -> bool {
+        matches!(self.over(folder), Some((Kind::Engine(_), _)))
+    }
+
+    /// The files that are mounted themselves.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        let open = self.0.iter().filter(|(_, kind)| !matches!(kind, Kind::Closed));
+        open.map(|(target, _)| target.as_str()).filter(|target| !self.is_folder(target))
+    }
+
+    /// The mounted folders in which files are known by their names: neither a whole source tree nor the system's.
+    pub fn folders(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|(target, kind)| {
+            let Kind::Here(source) = kind else { return None };
+            let system = TOPS.iter().any(|known| source == Path::new(known))
+                || SYSTEM.iter().any(|known| source.starts_with(known));
+            (!system && source.is_dir() && !is_workplace(source)).then_some(target.as_str())
+        })
+    }
+}
+
+fn without_slash(path: &str) -> &str {
+    path.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(path)
+}
+
+fn is_workplace(folder: &Path) -> bool {
+    names(folder).iter().any(|name| WORKPLACE.contains(&name.as_str()))
+}
+
+/// The names in a folder, sorted.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().take(MOST_NAMES);
+    let mut names: Vec<_> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    names.sort();
+    names
+}
+
+/// The text of a config that stands in the compose file.
+fn inline(project: &Project, mount: &compose::Mount) -> Option<Inline> {
+    let content = mount.content.as_ref().filter(|_| mount.kind == "config")?;
+    let place = content.place;
+    let source = project.sources.get(place.file);
+    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let line = |number: usize| source.text.split('\n').nth(number - 1).unwrap_or_default();
+    let first = content.value.lines().next().unwrap_or_default();
+    // A block starts behind `|`, on the next line.
+    let at = [place.line, place.line + 1].into_iter().find_map(|number| {
+        let line = line(number).trim_end_matches('\r');
+        let indent = line.strip_suffix(first).filter(|indent| indent.trim().is_empty())?;
+        (!first.is_empty()).then(|| (number, indent.chars().count() + 1))
+    });
+    let (start, block) = at.map_or(((place.line, place.column), false), |at| (at, true));
+    let start = (number(start.0), number(start.1));
+    let source = Source::Inline { file: source.path.clone(), start, block };
+    Some(Inline { text: content.value.clone(), source })
+}

@@ -1,0 +1,70 @@
+//! The paths in a container at which files of a rule are.
+
+use std::path::Path;
+
+use wildmatch::WildMatch;
+
+use super::mounts::Mounts;
+use super::named::Named;
+use crate::catalog::{FileRule, Format, Reader};
+use crate::stack::surroundings::absolute;
+
+/// The paths of a rule's files: those that an option or a variable names, else those where the technology looks.
+pub fn of(rule: &FileRule, mounts: &Mounts, named: &[Named]) -> Vec<String> {
+    let by_option = named.iter().filter(|(option, _)| rule.is_named_by(option));
+    let mut found: Vec<_> = by_option.flat_map(|(_, path)| self::named(rule, mounts, path)).collect();
+    // Frameworks read what is named beside what lies where they look.
+    if found.is_empty() || rule.reader == Some(Reader::Application) {
+        found.extend(rule.paths.iter().flat_map(|path| usual(mounts, path)));
+    }
+    found
+}
+
+/// The files behind a path that something names: itself, with `*` in its last part, or what is in the folder.
+pub fn named(rule: &FileRule, mounts: &Mounts, path: &str) -> Vec<String> {
+    let readable = |path: &str| rule.format_of(path).is_some();
+    if mounts.is_folder(path) {
+        let names: Vec<_> = rule.paths.iter().filter_map(|path| path.rsplit('/').next()).collect();
+        let known = |name: &str| {
+            if names.is_empty() { Format::of_path(name).is_some() } else { names.iter().any(|glob| fits(glob, name)) }
+        };
+        return mounts.list(path, &known);
+    }
+    let Some((folder, name)) = path.rsplit_once('/') else { return Vec::new() };
+    if name.contains('*') {
+        return mounts.list(folder, &|other| fits(name, other) && readable(other));
+    }
+    if mounts.find(path).is_some() && readable(path) { vec![path.to_owned()] } else { Vec::new() }
+}
+
+/// The files at one of a rule's own paths.
+fn usual(mounts: &Mounts, path: &str) -> Vec<String> {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let fits = |other: &str| fits(name, other);
+    if path.starts_with('/') {
+        let mut found = mounts.list(folder, &fits);
+        if found.is_empty() && mounts.is_away(path) && !name.contains('*') {
+            found.push(path.to_owned());
+        }
+        return found;
+    }
+    let is_there = |at: &str| folder.is_empty() || at == format!("/{folder}") || at.ends_with(&format!("/{folder}"));
+    let own = mounts.files().filter(|file| file.rsplit_once('/').is_some_and(|(at, name)| is_there(at) && fits(name)));
+    let mut found: Vec<_> = own.map(str::to_owned).collect();
+    for at in mounts.folders().filter(|at| is_there(at)) {
+        found.extend(mounts.list(at, &fits));
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn fits(glob: &str, name: &str) -> bool {
+    WildMatch::new(glob).matches(name)
+}
+
+/// A path that is written in a file of a folder.
+pub fn joined(folder: &str, path: &str) -> String {
+    let path = path.trim_end_matches('/');
+    absolute(Path::new(folder), Path::new(path)).to_string_lossy().into_owned()
+}
