@@ -26,8 +26,32 @@ pub struct AddressKey {
     pub key: KeyPattern,
     /// What an address there is.
     pub meaning: KeyMeaning,
-    /// A key beside it and its values with which it is none.
-    pub unless: Option<(String, Vec<String>)>,
+    /// What must stand beside it.
+    pub when: Option<Condition>,
+    /// What must not stand beside it.
+    pub unless: Option<Condition>,
+}
+
+/// A key beside an address, in lower case, and one of the values that it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// The key.
+    pub key: String,
+    /// The values, in lower case.
+    pub values: Vec<String>,
+}
+
+impl Condition {
+    fn parse(text: &str) -> Result<Self, String> {
+        let (key, values) = text.split_once('=').ok_or_else(|| format!("{text:?} is no KEY=VALUE"))?;
+        let values = values.split('|').map(str::to_ascii_lowercase).collect();
+        Ok(Self { key: key.to_ascii_lowercase(), values })
+    }
+
+    /// Whether the key has one of the values; `get` gives what stands there.
+    pub fn holds<'a>(&self, get: impl Fn(&str) -> Option<&'a str>) -> bool {
+        get(&self.key).is_some_and(|value| self.values.iter().any(|known| known.eq_ignore_ascii_case(value)))
+    }
 }
 
 /// What an address in a file is, where it does not say so itself.
@@ -81,21 +105,18 @@ fn matches(pattern: &[Part], key: &[&str], look: &dyn Fn(&str) -> Option<String>
 }
 
 impl AddressKey {
-    /// Reads `KEY [as MEANING] [unless KEY=VALUE|VALUE]`.
+    /// Reads `KEY [as MEANING] [when KEY=VALUE|VALUE] [unless KEY=VALUE|VALUE]`.
     fn parse(text: &str) -> Result<Self, String> {
         let mut words = text.split_ascii_whitespace();
         let key = KeyPattern::parse(words.next().unwrap_or_default())?;
-        let mut found = Self { key, meaning: KeyMeaning::Written, unless: None };
+        let mut found = Self { key, meaning: KeyMeaning::Written, when: None, unless: None };
         while let Some(word) = words.next() {
             let behind = words.next().ok_or_else(|| format!("{text:?} ends after {word:?}"))?;
             match word {
                 "as" => found.meaning = meaning(behind)?,
-                "unless" => {
-                    let (key, values) = behind.split_once('=').ok_or_else(|| format!("{behind:?} is no KEY=VALUE"))?;
-                    let values = values.split('|').map(str::to_ascii_lowercase).collect();
-                    found.unless = Some((key.to_ascii_lowercase(), values));
-                }
-                _ => return Err(format!("{text:?}: only `as` and `unless` follow a key")),
+                "when" => found.when = Some(Condition::parse(behind)?),
+                "unless" => found.unless = Some(Condition::parse(behind)?),
+                _ => return Err(format!("{text:?}: only `as`, `when` and `unless` follow a key")),
             }
         }
         Ok(found)
@@ -176,8 +197,11 @@ mod tests {
         assert_eq!(meaning("a.b as http"), Ok(KeyMeaning::Scheme("http".into(), None)));
         assert_eq!(meaning("a.b as tcp:8301"), Ok(KeyMeaning::Scheme("tcp".into(), Some(8301))));
         assert_eq!(meaning("a.b as REDIS_URL"), Ok(KeyMeaning::Variable("REDIS_URL".into())));
-        let unless = AddressKey::parse("a.url as http unless access=Direct|browser").unwrap().unless;
-        assert_eq!(unless, Some(("access".into(), vec!["direct".into(), "browser".into()])));
+        let key = AddressKey::parse("a.url as http when type=x unless access=Direct|browser").unwrap();
+        let condition = |key: &str, values: &[&str]| {
+            Some(Condition { key: key.into(), values: values.iter().map(|&value| value.into()).collect() })
+        };
+        assert_eq!((key.when, key.unless), (condition("type", &["x"]), condition("access", &["direct", "browser"])));
         for wrong in ["", "a..b", "a.b as", "a.b like http", "a.b as Http", "a.b as tcp:x", "a unless b"] {
             assert!(AddressKey::parse(wrong).is_err(), "{wrong:?}");
         }

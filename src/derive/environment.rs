@@ -36,6 +36,7 @@ fn of_container(stack: &Stack, container: &Container) -> Vec<Connection> {
             title,
             certain: false,
             read_as: None,
+            given_by: &[],
         });
         let beside = [embedded.as_slice(), all.as_slice()].concat();
         let settings: Vec<_> = settings.collect();

@@ -41,6 +41,8 @@ pub struct Stated<'a> {
     pub certain: bool,
     /// The variable that it means the same as, by the catalogue's spelling.
     pub read_as: Option<&'a str>,
+    /// The container's variables that gave parts of its value.
+    pub given_by: &'a [String],
 }
 
 /// Words that stand where a host was to be filled in, unless the stack has that name.
@@ -98,7 +100,10 @@ pub fn stated(
             continue;
         }
         let asked = Asked { stack, container, environment: beside, variable: &variable, known, certain };
-        found.extend(of_setting(&asked, setting, stated.title, kind));
+        let of_this = of_setting(&asked, setting, stated.title, kind);
+        let given = stated.given_by.iter().flat_map(|name| given(container, name, &of_this));
+        let given: Vec<_> = given.collect();
+        found.extend(of_this.into_iter().chain(given));
     }
     name_topics(&mut found, container, beside);
     found
@@ -123,7 +128,7 @@ impl<'a> Stated<'a> {
     fn by_name(setting: &'a Setting<'a>) -> Self {
         let Setting { name, value, location } = setting;
         let setting = Setting { name, value, location: location.clone() };
-        Self { setting, title: name, certain: false, read_as: None }
+        Self { setting, title: name, certain: false, read_as: None, given_by: &[] }
     }
 }
 
@@ -149,6 +154,16 @@ fn of_setting(asked: &Asked, setting: &Setting, title: &str, kind: OriginKind) -
     }
     let origin = Origin { kind, name: text::line(title, 128), value: Some(shown), location: location.clone() };
     addresses.iter().filter_map(|address| connection(asked, address, &origin)).collect()
+}
+
+/// The connections whose host a variable gave, with that variable as what says so.
+fn given(container: &Container, name: &str, found: &[Connection]) -> Vec<Connection> {
+    let Some(value) = container.variable(name) else { return Vec::new() };
+    let shown =
+        if text::is_secret_name(name) { "***".to_owned() } else { address::shown(value, &address::parse(value)) };
+    let origin = Origin::new(OriginKind::Environment, text::line(name, 128), Some(shown));
+    let hosts = found.iter().filter(|connection| value.contains(&connection.target.host));
+    hosts.map(|connection| Connection { origin: origin.clone(), ..connection.clone() }).collect()
 }
 
 /// Adds to a client's connections to brokers what else its variables name.

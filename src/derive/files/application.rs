@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::entry::{self, Entry};
 use super::mounted::MountedFile;
+use super::values::{self, Value};
 use super::{format, placeholders, stated, tree};
 use crate::catalog::Format;
 use crate::derive::Connection;
@@ -25,20 +26,21 @@ pub fn derive(stack: &Stack, container: &Container, files: &[&MountedFile], here
     let mut merged: Vec<(Entry, &MountedFile)> = Vec::new();
     for (entries, file) in layers {
         // A list takes the place of a list as a whole.
-        let lists: BTreeSet<_> = entries.iter().map(|entry| relaxed(entry::name(&entry.key))).collect();
-        merged.retain(|(known, _)| !lists.contains(&relaxed(entry::name(&known.key))));
+        let lists: BTreeSet<_> = entries.iter().map(|entry| relaxed(entry.name())).collect();
+        merged.retain(|(known, _)| !lists.contains(&relaxed(known.name())));
         merged.extend(entries.into_iter().map(|entry| (entry, file)));
     }
     let own: BTreeMap<_, _> = merged.iter().map(|(entry, _)| (relaxed(&entry.key), entry.value.clone())).collect();
-    let look = |name: &str| above.get(name).or_else(|| own.get(&relaxed(name)).cloned());
-    for (entry, _) in &mut merged {
-        entry.value = placeholders::fill(&entry.value, &look);
-    }
+    let variables = |name: &str| {
+        let mut pairs = container.environment.iter();
+        pairs.find(|(known, _)| relaxed(known) == relaxed(name)).cloned()
+    };
+    let otherwise = |name: &str| above.get(name).or_else(|| own.get(&relaxed(name)).cloned());
     merged.retain(|(entry, _)| !above.overrides(&entry.key));
-    let entries: Vec<_> = merged.iter().map(|(entry, _)| entry.clone()).collect();
-    let beside: Vec<_> = above.settings.iter().cloned().chain(stated::pairs(&entries)).collect();
-    let settings: Vec<_> = merged.iter().map(|(entry, file)| (entry, *file)).collect();
-    stated::of_settings(stack, container, &settings, &beside, here)
+    let filled = merged.into_iter().map(|(entry, file)| Value::filled(entry, file, &variables, &otherwise));
+    let values: Vec<_> = filled.collect();
+    let beside: Vec<_> = above.settings.iter().cloned().chain(values::pairs(&values)).collect();
+    stated::of_settings(stack, container, &values, &beside, here)
 }
 
 /// Documents and files that count, the weakest first.

@@ -14,6 +14,7 @@ mod prometheus;
 mod stated;
 mod toml;
 mod tree;
+mod values;
 
 use std::path::Path;
 

@@ -1,16 +1,18 @@
 //! `${NAME:default}` and its kin, as configuration files have them filled in when they are read.
 
-/// How deep defaults may hold placeholders themselves.
-const DEPTH: usize = 8;
+use std::cell::Cell;
+
+/// How many placeholders are filled in for one value: those that are within others could go on without an end.
+const MOST: u32 = 64;
 
 /// A value with its placeholders filled in: `${NAME}`, `${NAME:default}`, `${NAME:-default}`, `${env:NAME}`, `$NAME`. What
 /// nobody gives stays as it is written.
 #[must_use]
 pub fn fill(text: &str, look: &dyn Fn(&str) -> Option<String>) -> String {
-    filled(text, look, DEPTH)
+    filled(text, look, &Cell::new(MOST))
 }
 
-fn filled(text: &str, look: &dyn Fn(&str) -> Option<String>, depth: usize) -> String {
+fn filled(text: &str, look: &dyn Fn(&str) -> Option<String>, left: &Cell<u32>) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find('$') {
@@ -18,7 +20,7 @@ fn filled(text: &str, look: &dyn Fn(&str) -> Option<String>, depth: usize) -> St
         let after = &rest[at + 1..];
         let (written, value) = match after.strip_prefix('{') {
             Some(inner) => match closing(inner) {
-                Some(end) => (end + 3, of_braces(&inner[..end], look, depth)),
+                Some(end) => (end + 3, of_braces(&inner[..end], look, left)),
                 None => (rest.len() - at, None),
             },
             // `$${` stands for itself.
@@ -36,17 +38,15 @@ fn filled(text: &str, look: &dyn Fn(&str) -> Option<String>, depth: usize) -> St
     out
 }
 
-fn of_braces(inner: &str, look: &dyn Fn(&str) -> Option<String>, depth: usize) -> Option<String> {
-    if depth == 0 {
-        return None;
-    }
+fn of_braces(inner: &str, look: &dyn Fn(&str) -> Option<String>, left: &Cell<u32>) -> Option<String> {
+    left.set(left.get().checked_sub(1)?);
     let inner = inner.strip_prefix("env:").or_else(|| inner.strip_prefix("env.")).unwrap_or(inner);
     let (name, default) = match inner.split_once(':') {
         Some((name, default)) => (name, Some(default.strip_prefix('-').unwrap_or(default))),
         None => (inner, None),
     };
     let value = look(name.trim()).or_else(|| default.map(str::to_owned))?;
-    Some(filled(&value, look, depth - 1))
+    Some(filled(&value, look, left))
 }
 
 /// Where the brace ends that was opened before.
@@ -96,5 +96,11 @@ mod tests {
         ] {
             assert_eq!(fill(text, &look), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn those_within_others_come_to_an_end() {
+        let look = |_: &str| Some("${A}${A}${A}".repeat(10));
+        assert!(fill("${A}", &look).len() < 10_000);
     }
 }

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use super::MountedFile;
 use super::entry::Entry;
-use super::mounted::MountedFile;
-use super::{collector, format, placeholders};
-use crate::catalog::{AddressKey, KeyMeaning, Reader, catalog, variable_name};
+use super::values::{self, Index, Value};
+use crate::catalog::{AddressKey, KeyMeaning, catalog, variable_name};
 use crate::derive::Connection;
 use crate::derive::address::{self, Form};
 use crate::derive::setting::{self, Setting, Stated};
@@ -13,49 +13,40 @@ use crate::derive::variable::Environment;
 use crate::plan::OriginKind;
 use crate::stack::{Container, Stack};
 
+/// No more addresses than these are taken from one file: more are no file that somebody wrote.
+const MOST_ADDRESSES: usize = 1024;
+/// No more settings than these are looked at in one file.
+const MOST_SETTINGS: usize = 4096;
+
 /// An address that a file states.
-pub struct Address {
+pub struct Address<'a> {
     /// Where it stands.
-    pub entry: Entry,
+    pub entry: &'a Entry,
+    /// The file.
+    pub file: &'a MountedFile,
     /// The address, with the scheme and the port that are not written.
     pub value: String,
     /// The variable that it means the same as.
-    pub read_as: Option<String>,
+    pub read_as: Option<&'a str>,
+    /// The container's variables that gave parts of it.
+    pub given: &'a [String],
 }
 
 /// The connections of one file.
 #[must_use]
 pub fn derive(stack: &Stack, container: &Container, file: &MountedFile, here: &Path) -> Vec<Connection> {
-    let entries = entries(container, file);
+    let values = values::of(container, file);
+    let mut pairs = values::pairs(&values);
     match &file.rule.addresses {
-        Some(keys) => connections(stack, container, (file, &entries), &addresses(container, keys, &entries), here),
+        Some(keys) => connections(stack, container, &addresses(container, keys, &values), &pairs, here),
         None => {
-            let pairs = container.environment.iter().cloned().chain(pairs(&entries)).collect::<Vec<_>>();
-            let settings = entries.iter().map(|entry| (entry, file)).collect::<Vec<_>>();
-            of_settings(stack, container, &settings, &pairs, here)
+            // The environment wins over a file.
+            let is_set = |entry: &Entry| container.variable(&entry.key).is_some();
+            let left: Vec<_> = values.into_iter().filter(|value| !is_set(&value.entry)).collect();
+            pairs.splice(0..0, container.environment.iter().cloned());
+            of_settings(stack, container, &left, &pairs, here)
         }
     }
-}
-
-/// The values of a file as its container reads them.
-#[must_use]
-pub fn entries(container: &Container, file: &MountedFile) -> Vec<Entry> {
-    let Some(format) = file.rule.format_of(&file.path) else { return Vec::new() };
-    let mut entries = format::entries(format, &file.text);
-    let look = |name: &str| container.variable(name).map(str::to_owned);
-    for entry in &mut entries {
-        entry.value = placeholders::fill(&entry.value, &look);
-    }
-    if file.rule.reader == Some(Reader::OtelCollector) {
-        collector::retain_started(&mut entries);
-    }
-    entries
-}
-
-/// Settings by name, as what is looked for beside an address.
-#[must_use]
-pub fn pairs(entries: &[Entry]) -> Vec<(String, String)> {
-    entries.iter().map(|entry| (entry.name().to_owned(), entry.value.clone())).collect()
 }
 
 /// The connections of settings that their names explain.
@@ -63,20 +54,22 @@ pub fn pairs(entries: &[Entry]) -> Vec<(String, String)> {
 pub fn of_settings(
     stack: &Stack,
     container: &Container,
-    settings: &[(&Entry, &MountedFile)],
+    settings: &[Value],
     beside: &[(String, String)],
     here: &Path,
 ) -> Vec<Connection> {
-    let names: Vec<_> = settings.iter().map(|(entry, _)| setting_name(entry.name())).collect();
-    let titles: Vec<_> = settings.iter().map(|(entry, file)| file.title(&entry.key)).collect();
-    let stated = settings.iter().zip(names.iter().zip(&titles)).map(|((entry, file), (name, title))| Stated {
-        setting: Setting { name, value: &entry.value, location: file.location(entry, here) },
+    let settings = &settings[..settings.len().min(MOST_SETTINGS)];
+    let names: Vec<_> = settings.iter().map(|value| setting_name(value.entry.name())).collect();
+    let titles: Vec<_> = settings.iter().map(|value| value.file.title(&value.entry.key)).collect();
+    let stated = settings.iter().zip(names.iter().zip(&titles)).map(|(value, (name, title))| Stated {
+        setting: Setting { name, value: &value.entry.value, location: value.file.location(&value.entry, here) },
         title,
         certain: false,
         read_as: None,
+        given_by: &value.given,
     });
-    let beside = Environment::new(beside);
-    setting::stated(stack, container, &stated.collect::<Vec<_>>(), &beside, OriginKind::File)
+    let stated: Vec<_> = stated.collect();
+    setting::stated(stack, container, &stated, &Environment::new(beside), OriginKind::File)
 }
 
 /// A key as the name of a setting: `allowedOrigins` is two words, unless the catalogue knows it as one.
@@ -97,82 +90,65 @@ fn setting_name(key: &str) -> String {
 }
 
 /// The addresses of a file by the keys that hold them.
-#[must_use]
-pub fn addresses(container: &Container, keys: &[AddressKey], entries: &[Entry]) -> Vec<Address> {
+fn addresses<'a>(container: &Container, keys: &'a [AddressKey], values: &'a [Value]) -> Vec<Address<'a>> {
     let look = |name: &str| container.variable(name).map(str::to_owned);
-    let one = |entry: &Entry| {
-        let key = keys.iter().find(|key| key.key.matches(&entry.key, &look))?;
-        let beside = Beside { entries, entry };
-        let is_none = |(key, values): &(String, Vec<String>)| {
-            beside.get(key).is_some_and(|value| values.contains(&value.to_ascii_lowercase()))
+    let index = Index::of(values);
+    let one = |value: &'a Value| {
+        let beside = |key: &str| index.beside(&value.entry, key);
+        let holds = |key: &&AddressKey| {
+            key.key.matches(&value.entry.key, &look)
+                && key.when.as_ref().is_none_or(|condition| condition.holds(beside))
+                && !key.unless.as_ref().is_some_and(|condition| condition.holds(beside))
         };
-        if key.unless.as_ref().is_some_and(is_none) {
-            return None;
-        }
-        let read_as = if let KeyMeaning::Variable(name) = &key.meaning { Some(name.clone()) } else { None };
-        Some(Address { entry: entry.clone(), value: completed(&beside, &key.meaning), read_as })
+        let meaning = &keys.iter().find(holds)?.meaning;
+        Some(Address {
+            entry: &value.entry,
+            file: value.file,
+            value: completed(&index, &value.entry, meaning),
+            read_as: if let KeyMeaning::Variable(name) = meaning { Some(name) } else { None },
+            given: &value.given,
+        })
     };
-    entries.iter().filter_map(one).collect()
+    values.iter().filter_map(one).take(MOST_ADDRESSES).collect()
 }
 
-/// The connections of addresses that a file states.
+/// The connections of addresses that files state. `beside` is what else is set for the same client.
 #[must_use]
 pub fn connections(
     stack: &Stack,
     container: &Container,
-    (file, entries): (&MountedFile, &[Entry]),
     addresses: &[Address],
+    beside: &[(String, String)],
     here: &Path,
 ) -> Vec<Connection> {
-    let titles: Vec<_> = addresses.iter().map(|address| file.title(&address.entry.key)).collect();
+    let titles: Vec<_> = addresses.iter().map(|address| address.file.title(&address.entry.key)).collect();
     let stated = addresses.iter().zip(&titles).map(|(address, title)| Stated {
         setting: Setting {
             name: address.entry.name(),
             value: &address.value,
-            location: file.location(&address.entry, here),
+            location: address.file.location(address.entry, here),
         },
         title,
         certain: true,
-        read_as: address.read_as.as_deref(),
+        read_as: address.read_as,
+        given_by: address.given,
     });
-    let pairs = pairs(entries);
-    setting::stated(stack, container, &stated.collect::<Vec<_>>(), &Environment::new(&pairs), OriginKind::File)
+    let stated: Vec<_> = stated.collect();
+    setting::stated(stack, container, &stated, &Environment::new(beside), OriginKind::File)
 }
 
-/// What stands beside an entry.
-struct Beside<'a> {
-    entries: &'a [Entry],
-    entry: &'a Entry,
-}
-
-impl Beside<'_> {
-    /// The value of a key beside this one.
-    fn get(&self, key: &str) -> Option<&str> {
-        let parent = self.entry.name().rsplit_once('.').map_or("", |(parent, _)| parent);
-        let wanted = if parent.is_empty() { key.to_owned() } else { format!("{parent}.{key}") };
-        self.at(&wanted)
-    }
-
-    fn at(&self, key: &str) -> Option<&str> {
-        self.entries.iter().find(|entry| entry.key.eq_ignore_ascii_case(key)).map(|entry| entry.value.trim())
-    }
-
-    /// The port of a host that has none: under a key beside it, or the next word of its directive.
-    fn port(&self, host: &str) -> Option<u16> {
-        let beside = ["port", "port_value"].iter().find_map(|key| self.get(key));
-        let next = || self.at(&format!("{}.{host}", self.entry.key));
-        beside.or_else(next)?.parse().ok()
-    }
-}
-
-/// An address with what is not written in it.
-fn completed(beside: &Beside, meaning: &KeyMeaning) -> String {
-    let value = beside.entry.value.clone();
+/// An address with what is not written in it: its port, which may stand beside it or be the next word of a directive, and
+/// its scheme.
+fn completed(index: &Index, entry: &Entry, meaning: &KeyMeaning) -> String {
+    let mut value = entry.value.clone();
     let is_host = |value: &str| matches!(&address::parse(value)[..], [one] if one.form == Form::Host);
-    let mut value = match beside.port(&value).filter(|_| is_host(&value)) {
-        Some(port) => format!("{value}:{port}"),
-        None => value,
-    };
+    if is_host(&value) {
+        let beside = ["port", "port_value"].iter().find_map(|key| index.beside(entry, key));
+        let next = || index.get(&format!("{}.{value}", entry.key));
+        if let Some(port) = beside.or_else(next).and_then(|port| port.parse::<u16>().ok()) {
+            value = format!("{value}:{port}");
+        }
+    }
     let KeyMeaning::Scheme(scheme, port) = meaning else { return value };
     if value.contains("://") || value.starts_with(['/', ':']) || value.starts_with("unix:") || value.is_empty() {
         return value;
@@ -180,20 +156,22 @@ fn completed(beside: &Beside, meaning: &KeyMeaning) -> String {
     if let Some(port) = port.filter(|_| is_host(&value)) {
         value = format!("{value}:{port}");
     }
-    format!("{}://{value}", said_scheme(beside, scheme))
+    format!("{}://{value}", said_scheme(index, entry, scheme))
 }
 
 /// The scheme, where another is said beside the address.
-fn said_scheme<'a>(beside: &'a Beside, scheme: &'a str) -> &'a str {
+fn said_scheme<'a>(index: &Index<'a>, entry: &Entry, scheme: &'a str) -> &'a str {
     if !matches!(scheme, "http" | "https") {
         return scheme;
     }
-    let said = ["scheme", "protocol"].iter().find_map(|key| beside.get(key));
-    let insecure = ["insecure", "disable_ssl"].iter().any(|key| beside.get(key) == Some("true"));
-    match said {
+    let beside = |key: &str| index.beside(entry, key);
+    let says =
+        |keys: &[&str], values: &[&str]| keys.iter().filter_map(|key| beside(key)).any(|it| values.contains(&it));
+    match ["scheme", "protocol"].iter().find_map(|key| beside(key)) {
         Some("http") => "http",
         Some("https") => "https",
-        _ if insecure => "http",
+        _ if says(&["insecure", "disable_ssl"], &["true"]) => "http",
+        _ if says(&["tls"], &["on", "On", "true"]) => "https",
         _ => scheme,
     }
 }

@@ -1,0 +1,91 @@
+//! The values of a file as its container reads them: placeholders filled in.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use super::entry::Entry;
+use super::mounted::MountedFile;
+use super::{collector, format, placeholders};
+use crate::catalog::Reader;
+use crate::stack::Container;
+
+/// A value of a file.
+pub struct Value<'a> {
+    /// Its key, what it is, and where it stands.
+    pub entry: Entry,
+    /// The file.
+    pub file: &'a MountedFile,
+    /// The container's variables that gave parts of it.
+    pub given: Vec<String>,
+}
+
+impl<'a> Value<'a> {
+    /// A value whose placeholders are filled in: from the container's variables, else by `otherwise`.
+    pub fn filled(
+        mut entry: Entry,
+        file: &'a MountedFile,
+        variables: &dyn Fn(&str) -> Option<(String, String)>,
+        otherwise: &dyn Fn(&str) -> Option<String>,
+    ) -> Self {
+        let given = RefCell::new(Vec::new());
+        let look = |name: &str| match variables(name) {
+            Some((name, value)) => {
+                given.borrow_mut().push(name);
+                Some(value)
+            }
+            None => otherwise(name),
+        };
+        if entry.value.contains('$') {
+            entry.value = placeholders::fill(&entry.value, &look);
+        }
+        Self { entry, file, given: given.into_inner() }
+    }
+}
+
+/// Every value of a file.
+#[must_use]
+pub fn of<'a>(container: &Container, file: &'a MountedFile) -> Vec<Value<'a>> {
+    let Some(format) = file.rule.format_of(&file.path) else { return Vec::new() };
+    let mut entries = format::entries(format, &file.text);
+    if file.rule.reader == Some(Reader::OtelCollector) {
+        collector::retain_started(&mut entries);
+    }
+    let variables = |name: &str| Some((name.to_owned(), container.variable(name)?.to_owned()));
+    entries.into_iter().map(|entry| Value::filled(entry, file, &variables, &|_| None)).collect()
+}
+
+/// Settings by name, as what is looked for beside an address.
+#[must_use]
+pub fn pairs(values: &[Value]) -> Vec<(String, String)> {
+    values.iter().map(|value| (value.entry.name().to_owned(), value.entry.value.clone())).collect()
+}
+
+/// The values of a file by their keys, whatever the case of these.
+pub struct Index<'a>(BTreeMap<String, &'a str>);
+
+impl<'a> Index<'a> {
+    /// Of two keys that are written alike, the first counts.
+    #[must_use]
+    pub fn of(values: &'a [Value]) -> Self {
+        let mut index = BTreeMap::new();
+        for value in values {
+            index.entry(value.entry.key.to_ascii_lowercase()).or_insert(value.entry.value.trim());
+        }
+        Self(index)
+    }
+
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&'a str> {
+        self.0.get(&key.to_ascii_lowercase()).copied()
+    }
+
+    /// The value of a key that stands beside an entry.
+    #[must_use]
+    pub fn beside(&self, entry: &Entry, key: &str) -> Option<&'a str> {
+        match entry.name().rsplit_once('.') {
+            Some((parent, _)) => self.get(&format!("{parent}.{key}")),
+            None => self.get(key),
+        }
+    }
+}
