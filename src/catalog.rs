@@ -15,7 +15,7 @@ use include_dir::{Dir, include_dir};
 use wildmatch::WildMatch;
 
 pub use self::address_key::{AddressKey, Condition, KeyMeaning, KeyPattern};
-pub use self::file_rule::{FileRule, Format, Reader};
+pub use self::file_rule::{FileRule, Format, Glob, Reader};
 pub use self::page::{Page, PageError, page, pages};
 pub use self::program::{Operands, Part, Program, program_name};
 pub use self::technology::{Clients, Labels, MissingSetting, Port, Speaks, Technology, TechnologyError};

@@ -1,6 +1,7 @@
 //! The configuration files that are mounted into containers, read where they lie: on this machine, in a compose file, or
 //! else through the engine. What to look for is data (`files` in `checks/technologies/`); nothing is searched at large.
 
+mod disk;
 mod mounts;
 mod named;
 mod paths;
@@ -10,6 +11,7 @@ use std::collections::BTreeSet;
 
 use bollard::Docker;
 
+use self::disk::Disk;
 use self::mounts::{Found, Inline, Mounts};
 use self::text::Texts;
 use crate::catalog::{FileRule, catalog};
@@ -53,9 +55,9 @@ pub enum Whereabouts {
 #[must_use]
 pub fn from_disk(stack: &Stack, project: Option<&Project>, whereabouts: Whereabouts) -> Gathered {
     let mut gathered = Gathered::default();
-    let mut texts = Texts::new();
+    let (mut texts, disk) = (Texts::new(), Disk::default());
     for container in &stack.containers {
-        let mounts = Mounts::of(container, project, whereabouts);
+        let mounts = Mounts::of(container, project, whereabouts, &disk);
         if !mounts.is_empty() {
             Gathering { container, mounts: &mounts, texts: &mut texts, into: &mut gathered }.all();
         }
@@ -84,7 +86,7 @@ pub async fn from_containers(docker: &Docker, gathered: &mut Gathered) {
 /// One container's files.
 struct Gathering<'a> {
     container: &'a Container,
-    mounts: &'a Mounts,
+    mounts: &'a Mounts<'a>,
     texts: &'a mut Texts,
     into: &'a mut Gathered,
 }

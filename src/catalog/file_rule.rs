@@ -14,7 +14,7 @@ pub struct FileRule {
     pub paths: Vec<String>,
     /// Options of the command, and variables, that name such a file; globs, without leading hyphens.
     #[serde(default)]
-    pub named_by: Vec<String>,
+    pub named_by: Vec<Glob>,
     /// In a rule within `also`, the keys whose values name files.
     #[serde(default)]
     pub keys: Vec<KeyPattern>,
@@ -27,6 +27,17 @@ pub struct FileRule {
     /// The files that it names itself.
     #[serde(default)]
     pub also: Vec<FileRule>,
+}
+
+/// A pattern of a name, whatever its case.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(from = "String")]
+pub struct Glob(WildMatch);
+
+impl From<String> for Glob {
+    fn from(text: String) -> Self {
+        Self(WildMatch::new(&text.to_ascii_lowercase()))
+    }
 }
 
 /// How a file is written.
@@ -103,7 +114,7 @@ impl FileRule {
     #[must_use]
     pub fn is_named_by(&self, option: &str) -> bool {
         let option = option.to_ascii_lowercase();
-        self.named_by.iter().any(|glob| WildMatch::new(&glob.to_ascii_lowercase()).matches(&option))
+        self.named_by.iter().any(|glob| glob.0.matches(&option))
     }
 
     /// What makes the rule useless, where it is: `top` for those of a technology, which need a way to their files.

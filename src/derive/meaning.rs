@@ -80,7 +80,7 @@ impl<'a> Meaning<'a> {
             Form::HostPort => None,
             Form::Host => {
                 let host = asked.variable.says_host() || asked.known.is_some_and(|known| known.role != Role::Address);
-                let is_host = host && !asked.known.is_some_and(|known| known.role == Role::Address);
+                let is_host = host && asked.known.is_none_or(|known| known.role != Role::Address);
                 if !asked.certain && !is_host {
                     return None;
                 }

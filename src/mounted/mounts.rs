@@ -1,48 +1,18 @@
 //! What is mounted into a container, and where a path in it comes from.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::Whereabouts;
+use super::disk::Disk;
 use crate::compose::{self, Project};
 use crate::derive::files::Source;
 use crate::stack::Container;
 
-/// How many names of a folder are looked at.
-const MOST_NAMES: usize = 512;
-
-/// Folders of the system, in which nothing is looked for by name alone.
-const SYSTEM: &[&str] = &["/dev", "/proc", "/run", "/sys", "/var/lib/docker", "/var/log", "/var/run"];
-
-/// The same, without what is in them.
-const TOPS: &[&str] = &["/", "/etc", "/home", "/mnt", "/opt", "/root", "/srv", "/tmp", "/usr", "/var"];
-
-/// Names that a folder of a whole source tree has: it is somebody's workplace, of which nobody knows what is read.
-const WORKPLACE: &[&str] = &[
-    ".git",
-    "Cargo.toml",
-    "Dockerfile",
-    "Gemfile",
-    "Makefile",
-    "build.gradle",
-    "build.gradle.kts",
-    "compose.yaml",
-    "compose.yml",
-    "composer.json",
-    "docker-compose.yaml",
-    "docker-compose.yml",
-    "go.mod",
-    "gradlew",
-    "manage.py",
-    "mix.exs",
-    "package.json",
-    "pom.xml",
-    "pyproject.toml",
-    "requirements.txt",
-    "src",
-];
-
 /// What is mounted into a container, longest paths first.
-pub struct Mounts(Vec<(String, Kind)>);
+pub struct Mounts<'d> {
+    all: Vec<(String, Kind)>,
+    disk: &'d Disk,
+}
 
 enum Kind {
     /// A file or folder of this machine.
@@ -79,9 +49,9 @@ pub enum Found<'a> {
     Engine(Option<&'a Inline>),
 }
 
-impl Mounts {
+impl<'d> Mounts<'d> {
     /// Those of a container.
-    pub fn of(container: &Container, project: Option<&Project>, whereabouts: Whereabouts) -> Self {
+    pub fn of(container: &Container, project: Option<&Project>, whereabouts: Whereabouts, disk: &'d Disk) -> Self {
         let mut all: Vec<(String, Kind)> = Vec::new();
         for mount in &container.mounts {
             let readable = matches!(mount.kind.as_str(), "bind" | "config") && !mount.source.is_empty();
@@ -108,17 +78,17 @@ impl Mounts {
             all.push((mount.target.clone(), kind));
         }
         all.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then(a.cmp(b)));
-        Self(all)
+        Self { all, disk }
     }
 
     /// Whether there is nothing to read.
     pub fn is_empty(&self) -> bool {
-        self.0.iter().all(|(_, kind)| matches!(kind, Kind::Closed))
+        self.all.iter().all(|(_, kind)| matches!(kind, Kind::Closed))
     }
 
     /// What is mounted over a path, and the rest of the path in it.
     fn over<'p>(&self, path: &'p str) -> Option<(&Kind, &'p str)> {
-        self.0.iter().find_map(|(target, kind)| {
+        self.all.iter().find_map(|(target, kind)| {
             let rest = path.strip_prefix(target.as_str())?;
             let inside = rest.is_empty() || target == "/" || rest.starts_with('/');
             inside.then(|| (kind, rest.trim_start_matches('/')))
@@ -146,21 +116,22 @@ impl Mounts {
     /// The folder of this machine behind a path; one that leads out of what is mounted is none.
     fn folder(&self, path: &str) -> Option<PathBuf> {
         let (Kind::Here(source), rest) = self.over(path)? else { return None };
-        let folder = if rest.is_empty() { source.clone() } else { source.join(rest) };
-        let within = folder.canonicalize().ok()?.starts_with(source.canonicalize().ok()?);
-        (within && folder.is_dir()).then_some(folder)
+        let found = || if rest.is_empty() { source.clone() } else { source.join(rest) };
+        self.disk.is_folder(source, rest).then(found)
     }
 
     /// The paths in a folder of the container whose last part fits: those that are mounted there themselves, and those of
     /// a mounted folder.
     pub fn list(&self, folder: &str, fits: &dyn Fn(&str) -> bool) -> Vec<String> {
         let folder = without_slash(folder);
-        let own = self.0.iter().filter(|(_, kind)| !matches!(kind, Kind::Closed)).map(|(target, _)| target.as_str());
+        let own = self.all.iter().filter(|(_, kind)| !matches!(kind, Kind::Closed)).map(|(target, _)| target.as_str());
         let own =
             own.filter(|target| target.rsplit_once('/').is_some_and(|(parent, name)| parent == folder && fits(name)));
         let mut found: Vec<_> = own.filter(|target| !self.is_folder(target)).map(str::to_owned).collect();
-        let names = self.folder(folder).map(|folder| names(&folder)).unwrap_or_default();
-        found.extend(names.into_iter().filter(|name| fits(name)).map(|name| format!("{folder}/{name}")));
+        if let Some(here) = self.folder(folder) {
+            let names = self.disk.names(&here);
+            found.extend(names.iter().filter(|name| fits(name)).map(|name| format!("{folder}/{name}")));
+        }
         found.sort();
         found.dedup();
         found
@@ -173,35 +144,21 @@ impl Mounts {
 
     /// The files that are mounted themselves.
     pub fn files(&self) -> impl Iterator<Item = &str> {
-        let open = self.0.iter().filter(|(_, kind)| !matches!(kind, Kind::Closed));
+        let open = self.all.iter().filter(|(_, kind)| !matches!(kind, Kind::Closed));
         open.map(|(target, _)| target.as_str()).filter(|target| !self.is_folder(target))
     }
 
     /// The mounted folders in which files are known by their names: neither a whole source tree nor the system's.
     pub fn folders(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().filter_map(|(target, kind)| {
+        self.all.iter().filter_map(|(target, kind)| {
             let Kind::Here(source) = kind else { return None };
-            let system = TOPS.iter().any(|known| source == Path::new(known))
-                || SYSTEM.iter().any(|known| source.starts_with(known));
-            (!system && source.is_dir() && !is_workplace(source)).then_some(target.as_str())
+            self.disk.is_for_settings(source).then_some(target.as_str())
         })
     }
 }
 
 fn without_slash(path: &str) -> &str {
     path.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(path)
-}
-
-fn is_workplace(folder: &Path) -> bool {
-    names(folder).iter().any(|name| WORKPLACE.contains(&name.as_str()))
-}
-
-/// The names in a folder, sorted.
-fn names(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().take(MOST_NAMES);
-    let mut names: Vec<_> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
-    names.sort();
-    names
 }
 
 /// The text of a config that stands in the compose file.

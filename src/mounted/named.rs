@@ -62,7 +62,7 @@ mod tests {
         for (command, variables, expected) in [
             (&["prometheus", "--config.file=/etc/p.yml", "--web.x=1"][..], &[][..], &["config.file=/etc/p.yml"][..]),
             (&["/loader", "-config", "/etc/l.yaml", "/data"], &[], &["=/loader", "config=/etc/l.yaml", "=/data"]),
-            (&["sh", "-c", "cp /a.conf /b.conf && run '/b.conf'"], &[], &["c=/a.conf", "=/b.conf", "=/b.conf"]),
+            (&["sh", "-c", "cp /a.conf /b.conf && run '/b.conf'"], &[], &["=/a.conf", "=/b.conf", "=/b.conf"]),
             (
                 &["java", "-Dspring.config.location=file:/x/,optional:file:/y.yml"],
                 &[],

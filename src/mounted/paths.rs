@@ -60,7 +60,7 @@ fn usual(mounts: &Mounts, path: &str) -> Vec<String> {
 }
 
 fn fits(glob: &str, name: &str) -> bool {
-    WildMatch::new(glob).matches(name)
+    if glob.contains('*') { WildMatch::new(glob).matches(name) } else { glob == name }
 }
 
 /// A path that is written in a file of a folder.

@@ -1,1 +1,194 @@
+//! Which files are found in what is mounted, and which are not.
 
+use std::path::Path;
+
+use super::*;
+use crate::compose::at_hand::chosen;
+use crate::derive::testing::{container, pairs, stack};
+use crate::stack::project::Selection;
+use crate::stack::surroundings::Surroundings;
+use crate::stack::{Mount, Stack};
+
+fn write(folder: &Path, name: &str, text: &str) {
+    let file = folder.join(name);
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(file, text).unwrap();
+}
+
+/// The files of one container: an image, its command, its variables, and what is mounted into it from a folder.
+fn found(
+    folder: &Path,
+    image: &str,
+    command: &str,
+    variables: &[(&str, &str)],
+    mounts: &[(&str, &str)],
+) -> Vec<String> {
+    let stack = one(folder, image, command, variables, mounts);
+    let gathered = from_disk(&stack, None, Whereabouts::Here);
+    gathered.files.iter().map(|file| file.path.clone()).collect()
+}
+
+fn one(folder: &Path, image: &str, command: &str, variables: &[(&str, &str)], mounts: &[(&str, &str)]) -> Stack {
+    let mut app = container("app", image);
+    app.command = command.split_ascii_whitespace().map(str::to_owned).collect();
+    app.environment = pairs(variables);
+    let mount = |(source, destination): &(&str, &str)| Mount {
+        kind: "bind".into(),
+        source: folder.join(source).display().to_string(),
+        destination: (*destination).into(),
+    };
+    app.mounts = mounts.iter().map(mount).collect();
+    stack([app])
+}
+
+#[test]
+fn files_are_found_where_technologies_look_and_where_they_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write(
+        at,
+        "p/prometheus.yml",
+        "scrape_configs: [{file_sd_configs: [{files: ['t/*.json', /abs.yml, ../../x.json]}]}]\n",
+    );
+    write(at, "p/dev.yml", "scrape_configs: []\n");
+    write(at, "p/t/a.json", "[]");
+    write(at, "p/t/b.json.off", "[]");
+    write(at, "p/t/deep/c.json", "[]");
+    write(at, "x.json", "[]");
+    write(at, "c/application.yml", "a: 1\n");
+    write(at, "c/rates.properties", "a=1\n");
+    write(at, "c/.env", "A=1\n");
+    write(at, "src/pom.xml", "");
+    write(at, "src/application.yml", "a: 1\n");
+    write(at, "src/.env", "A=1\n");
+    write(at, "r/cable.yml", "a: 1\n");
+    std::os::unix::fs::symlink(at.join("x.json"), at.join("p/t/link.json")).unwrap();
+    let prometheus = "/etc/prometheus/prometheus.yml";
+    for (image, command, variables, mounts, expected) in [
+        ("prom/prometheus", "", &[][..], &[("p/dev.yml", prometheus)][..], &[prometheus][..]),
+        ("prom/prometheus", "", &[], &[("p", "/etc/prometheus")], &["/etc/prometheus/t/a.json", prometheus]),
+        // Another one is named, and it alone is read.
+        (
+            "prom/prometheus",
+            "--config.file=/etc/prometheus/dev.yml",
+            &[],
+            &[("p", "/etc/prometheus")],
+            &["/etc/prometheus/dev.yml"],
+        ),
+        (
+            "prom/prometheus",
+            "--web.config.file=/etc/prometheus/dev.yml",
+            &[],
+            &[("p/dev.yml", "/etc/prometheus/dev.yml")],
+            &[],
+        ),
+        ("prom/prometheus", "", &[], &[("p", "/prometheus")], &[]),
+        // A file that is mounted over a folder takes the place of the one in it.
+        ("prom/prometheus", "", &[], &[("p", "/etc/prometheus"), ("p/dev.yml", prometheus)], &[prometheus]),
+        // Applications: by name, in folders that are no source trees, or named.
+        ("shop/app", "", &[], &[("c", "/app/config")], &["/app/config/application.yml", "/app/config/.env"]),
+        ("shop/app", "", &[], &[("src", "/app")], &[]),
+        ("shop/app", "", &[], &[("src/application.yml", "/app/application.yml")], &["/app/application.yml"]),
+        (
+            "shop/app",
+            "/bin/app --config /etc/x/rates.properties",
+            &[],
+            &[("c/rates.properties", "/etc/x/rates.properties")],
+            &["/etc/x/rates.properties"],
+        ),
+        (
+            "shop/app",
+            "",
+            &[("APP_CONFIG", "/etc/x.properties")],
+            &[("c/rates.properties", "/etc/x.properties")],
+            &["/etc/x.properties"],
+        ),
+        (
+            "shop/app",
+            "cat /etc/x.properties",
+            &[("OUTPUT", "/etc/x.properties")],
+            &[("c/rates.properties", "/etc/x.properties")],
+            &[],
+        ),
+        ("shop/app", "", &[], &[("c/application.yml", "/run/secrets/application.yml")], &[]),
+        ("shop/app", "", &[], &[("r", "/app/config")], &["/app/config/cable.yml"]),
+        ("shop/app", "", &[], &[("r", "/app/other")], &[]),
+        ("shop/app", "", &[], &[("gone", "/app/application.yml")], &[]),
+    ] {
+        assert_eq!(
+            found(at, image, command, variables, mounts),
+            expected,
+            "{image} {command} {variables:?} {mounts:?}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_said_and_what_is_elsewhere_is_asked_of_the_engine() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write(at, "large.yml", &"a".repeat((1 << 20) + 1));
+    std::fs::write(at.join("binary.yml"), b"\xfe\xed").unwrap();
+    write(at, "good.yml", "a: 1");
+    let gathered = |whereabouts| {
+        let mounts = [
+            ("large.yml", "/a/application.yml"),
+            ("binary.yml", "/b/application.yml"),
+            ("good.yml", "/c/application.yml"),
+        ];
+        from_disk(&one(at, "shop/app", "", &[], &mounts), None, whereabouts)
+    };
+    let here = gathered(Whereabouts::Here);
+    assert_eq!(
+        here.notes,
+        [
+            "/a/application.yml of app cannot be read: it is larger than 1024 KiB",
+            "/b/application.yml of app cannot be read: it holds no text",
+        ]
+    );
+    assert_eq!((here.files.len(), here.wanted.len()), (1, 0));
+    let elsewhere = gathered(Whereabouts::Elsewhere);
+    assert_eq!((elsewhere.files.len(), elsewhere.wanted.len(), elsewhere.notes.len()), (0, 3, 0));
+    // Of a folder that is elsewhere, only what is known by its whole path can be asked for.
+    let stack = one(at, "prom/prometheus", "", &[], &[("p", "/etc/prometheus"), ("q", "/app")]);
+    let wanted: Vec<_> = from_disk(&stack, None, Whereabouts::Elsewhere).wanted.into_iter().map(|it| it.path).collect();
+    assert_eq!(wanted, ["/etc/prometheus/prometheus.yml", "/etc/prometheus/prometheus.yaml"]);
+}
+
+#[test]
+fn many_files_are_not_all_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    for number in 0..80 {
+        write(at, &format!("d/{number}.yaml"), "datasources: []\n");
+    }
+    let stack = one(at, "grafana/grafana", "", &[], &[("d", "/etc/grafana/provisioning/datasources")]);
+    let gathered = from_disk(&stack, None, Whereabouts::Here);
+    assert_eq!(gathered.files.len(), 64);
+    assert_eq!(gathered.notes, ["16 mounted files not read: at most 64 are, for no longer than 2 s"]);
+}
+
+#[test]
+fn texts_in_the_compose_file_have_their_place_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let compose = "services:\n  a:\n    image: prom/prometheus\n    configs: [{source: p, target: /etc/prometheus/prometheus.yml}]\n\
+        \x20 b:\n    image: prom/prometheus\n    configs: [{source: q, target: /etc/prometheus/prometheus.yml}]\n\
+        configs:\n  q: {content: \"remote_write: [{url: 'http://a:1'}]\"}\n  p:\n    content: |\n      remote_write:\n        - url: http://b:1\n";
+    write(folder.path(), "compose.yaml", compose);
+    let here = Surroundings { directory: folder.path().to_owned(), ..Surroundings::default() };
+    let (name, project) = chosen(&Selection::default(), &[], &here).unwrap().unwrap();
+    let stack = crate::compose::as_stack(&project, &name);
+    let gathered = from_disk(&stack, Some(&project), Whereabouts::Declared);
+    let connections = crate::derive::files::derive(&stack, &gathered.files, folder.path());
+    let places: Vec<_> = connections
+        .iter()
+        .map(|connection| {
+            let at = connection.origin.location.as_ref().unwrap();
+            format!("{} {} {}:{}:{}", connection.from, connection.target.address(), at.file, at.line, at.column)
+        })
+        .collect();
+    assert_eq!(places, ["a b:1 compose.yaml:13:16", "b a:1 compose.yaml:9:16"]);
+    // Where a container runs, the engine is asked what it was given.
+    let running = from_disk(&stack, Some(&project), Whereabouts::Here);
+    assert_eq!((running.files.len(), running.wanted.len()), (0, 2));
+}

@@ -13,7 +13,19 @@ use crate::derive::Connection;
 use crate::stack::{Container, Stack};
 
 /// Where the active profiles are said, beside `spring.profiles.active`.
-const PROFILES: &[&str] = &["SPRING_PROFILES_ACTIVE", "MICRONAUT_ENVIRONMENTS", "QUARKUS_PROFILE"];
+const PROFILES: &[&str] = &[
+    "SPRING_PROFILES_ACTIVE",
+    "MICRONAUT_ENVIRONMENTS",
+    "QUARKUS_PROFILE",
+    "ASPNETCORE_ENVIRONMENT",
+    "DOTNET_ENVIRONMENT",
+];
+
+/// The environment of .NET where none is said.
+const DOTNET_DEFAULT: &str = "Production";
+
+/// Starts of settings that say where the application itself listens, as they are compared.
+const OWN: &[&str] = &["kestrel", "server", "urls", "management.server"];
 
 /// Variables with options of a Java machine.
 const OPTIONS: &[&str] = &["JAVA_TOOL_OPTIONS", "JAVA_OPTS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"];
@@ -36,7 +48,7 @@ pub fn derive(stack: &Stack, container: &Container, files: &[&MountedFile], here
         pairs.find(|(known, _)| relaxed(known) == relaxed(name)).cloned()
     };
     let otherwise = |name: &str| above.get(name).or_else(|| own.get(&relaxed(name)).cloned());
-    merged.retain(|(entry, _)| !above.overrides(&entry.key));
+    merged.retain(|(entry, _)| !above.overrides(&entry.key) && !is_own(&entry.key));
     let filled = merged.into_iter().map(|(entry, file)| Value::filled(entry, file, &variables, &otherwise));
     let values: Vec<_> = filled.collect();
     let beside: Vec<_> = above.settings.iter().cloned().chain(values::pairs(&values)).collect();
@@ -65,6 +77,7 @@ fn layers<'a>(above: &Above, files: impl Iterator<Item = &'a MountedFile>) -> Ve
             None => 0,
             Some(profile) => match active.iter().position(|name| name.eq_ignore_ascii_case(&profile)) {
                 Some(position) => position + 1,
+                None if active.is_empty() && is_dotnet(file) && profile == DOTNET_DEFAULT => 1,
                 None => continue,
             },
         };
@@ -84,11 +97,15 @@ fn documents(file: &MountedFile) -> Vec<Vec<Entry>> {
     }
 }
 
-/// The profile that a file is for: `docker` of `application-docker.yml`.
+/// The profile that a file is for: `docker` of `application-docker.yml`, `Production` of `appsettings.Production.json`.
 fn profile(file: &MountedFile) -> Option<String> {
     let stem = file.name().rsplit_once('.').map_or(file.name(), |(stem, _)| stem);
-    let profile = stem.strip_prefix("application-").or_else(|| stem.strip_prefix("bootstrap-"))?;
+    let profile = ["application-", "bootstrap-", "appsettings."].iter().find_map(|start| stem.strip_prefix(start))?;
     Some(profile.to_owned())
+}
+
+fn is_dotnet(file: &MountedFile) -> bool {
+    file.name().starts_with("appsettings.")
 }
 
 /// Whether a document counts with these profiles.
@@ -116,12 +133,19 @@ fn of_profile(entries: Vec<Entry>, active: &[&str]) -> Vec<Entry> {
     for mut entry in marked {
         let Some((profiles, key)) = entry.key[1..].split_once('.') else { continue };
         if profiles.split(',').any(|profile| active.contains(&profile)) {
-            entry.key = key.to_owned();
+            let key = key.to_owned();
+            entry.key = key;
             plain.retain(|known| relaxed(&known.key) != relaxed(&entry.key));
             plain.push(entry);
         }
     }
     plain
+}
+
+/// Whether a setting says where the application itself listens.
+fn is_own(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    OWN.iter().any(|own| key.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
 }
 
 /// A name as all its spellings are compared: `spring.kafka.bootstrap-servers`, `SPRING_KAFKA_BOOTSTRAPSERVERS`.

@@ -26,19 +26,19 @@ mod tests {
     #[test]
     fn every_format_says_where_its_values_stand() {
         let yaml = "a:\n  - {b: 'x:1', c: [y:2]}\nd.e: null\n---\nf: ü\n";
-        let toml = "t = 'x'\n[[a.b]]\nü = [\"x:1\",\n  'y:2']\n[a.c]\nd.e = {f = 80, g = true}\n[[a.b]]\nh = 1.5\n";
+        let toml = "t = 'x'\n[[a.b]]\n\"ü\" = [\"x:1\",\n  'y:2']\n[a.c]\nd.e = {f = 80, g = true}\n[[a.b]]\nh = 1.5\n";
         let properties =
             "# a=b\n! c=d\na.b = x:1\nb: jdbc\\:h2\nc d e\nlist=a:1,\\\n     b:2\nempty=\r\nnothing\n  i=j \r\n";
         let ini = "; a=b\ntop = 1\n[data bases]\napp = host=pg port=1\n# x = y\nq=\"r:1\"\n[b]\nno value\n";
         let env = "# A=b\nA=x:1\nexport B=\"y:2\"\n\nC='z'\n";
         let words = "# a b\nreplicaof db 6379 # why\ndir \"/tmp\"\n[OUTPUT]\n  Host x\n[output]\n  Host y\nalone\n";
         for (format, text, expected) in [
-            (Format::Yaml, yaml, &["a.0.b=x:1 2:9", "a.0.c.0=y:2 2:19", "f=ü 5:4"][..]),
-            (Format::Json, "{\n\t\"a\": {\"b\": [\"x:1\"]}\n}", &["a.b.0=x:1 2:15"]),
+            (Format::Yaml, yaml, &["a.0.b=x:1 2:9", "a.0.c.0=y:2 2:20", "f=ü 5:4"][..]),
+            (Format::Json, "{\n\t\"a\": {\"b\": [\"x:1\"]}\n}", &["a.b.0=x:1 2:14"]),
             (
                 Format::Toml,
                 toml,
-                &["t=x 1:5", "a.b.0.ü.0=x:1 3:6", "a.b.0.ü.1=y:2 4:3", "a.c.d.e.f=80 6:12", "a.c.d.e.g=true 6:20"],
+                &["t=x 1:5", "a.b.0.ü.0=x:1 3:8", "a.b.0.ü.1=y:2 4:3", "a.c.d.e.f=80 6:12", "a.c.d.e.g=true 6:20"],
             ),
             (
                 Format::Properties,

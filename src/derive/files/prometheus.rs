@@ -154,7 +154,8 @@ impl<'a> Job<'a> {
             found.own.push(self.asked(exporter, &exporter.entry.value));
         }
         // A name that DNS has: every address that it leads to is asked at the port that is said here.
-        for name in self.within("dns_sd_configs").filter(|value| value.entry.name().ends_with(".names")) {
+        for name in self.within("dns_sd_configs").filter(|value| value.entry.name().rsplit('.').next() == Some("names"))
+        {
             let group = name.entry.key[self.start.len()..].split('.').take(2).collect::<Vec<_>>().join(".");
             let kind = self.get(&format!("{group}.type")).unwrap_or("SRV");
             let port = self.get(&format!("{group}.port"));

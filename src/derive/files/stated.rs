@@ -37,16 +37,14 @@ pub struct Address<'a> {
 pub fn derive(stack: &Stack, container: &Container, file: &MountedFile, here: &Path) -> Vec<Connection> {
     let values = values::of(container, file);
     let mut pairs = values::pairs(&values);
-    match &file.rule.addresses {
-        Some(keys) => connections(stack, container, &addresses(container, keys, &values), &pairs, here),
-        None => {
-            // The environment wins over a file.
-            let is_set = |entry: &Entry| container.variable(&entry.key).is_some();
-            let left: Vec<_> = values.into_iter().filter(|value| !is_set(&value.entry)).collect();
-            pairs.splice(0..0, container.environment.iter().cloned());
-            of_settings(stack, container, &left, &pairs, here)
-        }
+    if let Some(keys) = &file.rule.addresses {
+        return connections(stack, container, &addresses(container, keys, &values), &pairs, here);
     }
+    // The environment wins over a file.
+    let is_set = |entry: &Entry| container.variable(&entry.key).is_some();
+    let left: Vec<_> = values.into_iter().filter(|value| !is_set(&value.entry)).collect();
+    pairs.splice(0..0, container.environment.iter().cloned());
+    of_settings(stack, container, &left, &pairs, here)
 }
 
 /// The connections of settings that their names explain.
