@@ -51,6 +51,17 @@ pub(super) fn file(image: &str, path: &str, text: &str) -> MountedFile {
     }
 }
 
+/// Holds the addresses in files, each with its line, to what is expected.
+fn hold(cases: &[(&str, &str, &str, &[&str])]) {
+    for (image, path, text, expected) in cases {
+        let connections = derive(&shop(image, &[]), &[file(image, path, text)], Path::new("/work"));
+        let place = |connection: &crate::derive::Connection| connection.origin.location.as_ref().unwrap().line;
+        let found: Vec<_> =
+            connections.iter().map(|found| format!("{} {}", found.target.address(), place(found))).collect();
+        assert_eq!(&found[..], *expected, "{image} {path}");
+    }
+}
+
 /// `from -> target LINE`, where an address stands in a file.
 pub(super) fn told(stack: &Stack, files: &[MountedFile]) -> Vec<String> {
     let connections = derive(stack, files, Path::new("/work"));
@@ -59,162 +70,6 @@ pub(super) fn told(stack: &Stack, files: &[MountedFile]) -> Vec<String> {
         format!("{} -> {} {line}", connection.from, connection.target)
     };
     connections.iter().map(one).collect()
-}
-
-#[test]
-fn what_technologies_connect_to_stands_at_known_keys() {
-    for (image, path, text, expected) in [
-        // Grafana: what the browser asks is nobody's, and so is what is deleted.
-        (
-            "grafana/grafana",
-            "/etc/grafana/provisioning/datasources/all.yaml",
-            "deleteDatasources: [{url: 'http://loki:3100'}]\ndatasources:\n- {url: 'http://prometheus:9090'}\n\
-             - {access: Browser, url: 'http://loki:3100'}\n- {access: proxy, url: 'loki:3100'}\n\
-             - {url: 'http://localhost:9090'}\n- {url: 'https://prometheus.example.com'}\n\
-             - {type: tempo, jsonData: {x: {url: 'http://api:80'}}}\n- {type: postgres, url: 'db:5432'}\n",
-            &["prometheus:9090 3", "loki:3100 5", "localhost:9090 6", "db:5432 9"][..],
-        ),
-        (
-            "grafana/grafana",
-            "/etc/grafana/provisioning/datasources/x.yml",
-            "apiVersion: 1\nproviders: [{url: 'http://api'}]\n",
-            &[],
-        ),
-        // Loki and Tempo: S3 without TLS only where that is said, and rings are the server's own.
-        (
-            "grafana/loki:3",
-            "/etc/loki/local-config.yaml",
-            "common:\n  storage:\n    s3:\n      endpoint: minio:9000\n      insecure: true\n\
-             \x20 ring: {instance_addr: 127.0.0.1}\nruler: {alertmanager_url: 'http://prometheus:9093'}\n",
-            &["minio:9000 4", "prometheus:9093 7"],
-        ),
-        ("grafana/tempo", "/etc/tempo.yaml", "distributor: {receivers: {otlp: {endpoint: '0.0.0.0:4317'}}}", &[]),
-        // Promtail: what it scrapes are labels.
-        (
-            "grafana/promtail:3",
-            "/etc/promtail/config.yml",
-            "clients: [{url: 'http://loki:3100/loki/api/v1/push'}]\nscrape_configs:\n\
-             - static_configs: [{targets: [localhost, 'api:80']}]\n",
-            &["loki:3100 1"],
-        ),
-        // The collector: what no pipeline names is never started; what listens is no client.
-        (
-            "otel/opentelemetry-collector-contrib",
-            "/etc/otelcol/config.yaml",
-            "receivers:\n  otlp: {protocols: {grpc: {endpoint: '0.0.0.0:4317'}}}\n  redis: {endpoint: 'redis:6379'}\n\
-             \x20 prometheus: {config: {scrape_configs: [{static_configs: [{targets: ['api:80']}]}]}}\n\
-             exporters:\n  otlphttp/loki: {endpoint: 'http://loki:3100/otlp'}\n\
-             \x20 zipkin: {endpoint: 'http://web:9411'}\n  prometheus: {endpoint: 'web:8889'}\n\
-             service:\n  pipelines:\n    metrics: {receivers: [otlp, redis, prometheus], exporters: [otlphttp/loki, prometheus]}\n",
-            &["redis:6379 3", "loki:3100 6", "api:80 4"],
-        ),
-        // Beats: hosts in any form, ports and schemes that are not written, outputs that are switched off.
-        (
-            "docker.elastic.co/beats/filebeat:8.14.1",
-            "/usr/share/filebeat/filebeat.yml",
-            "output.elasticsearch:\n  hosts: [elasticsearch, 'https://elasticsearch:9200']\n\
-             output.logstash: {enabled: false, hosts: ['web:5044']}\nsetup.kibana.host: web:5601\n\
-             processors: [{add_docker_metadata: {host: 'unix:///var/run/docker.sock'}}]\n",
-            &["elasticsearch:9200 2", "elasticsearch:9200 2", "web:5601 4"],
-        ),
-        ("docker.elastic.co/beats/filebeat:8", "/usr/share/filebeat/filebeat.yml", "output.logstash: {hosts: [", &[]),
-        (
-            "docker.elastic.co/kibana/kibana:8",
-            "/usr/share/kibana/config/kibana.yml",
-            "server.host: 0.0.0.0\nserver.publicBaseUrl: http://web:5601\nelasticsearch.hosts: ['http://elasticsearch:9200']\n",
-            &["elasticsearch:9200 3"],
-        ),
-        // Telegraf: its own names and listeners, and what stands in a comment.
-        (
-            "telegraf:1.31",
-            "/etc/telegraf/telegraf.conf",
-            "[agent]\nhostname = \"redis\"\n[[outputs.influxdb_v2]]\nurls = [\"http://influxdb:8086\"]\n\
-             [[inputs.mqtt_consumer]]\nservers = [\"tcp://mqtt:1883\"]\n[[inputs.redis]]\nservers = [\"tcp://:pw@redis:6379\"]\n\
-             # urls = [\"http://api\"]\n[[inputs.statsd]]\nservice_address = \":8125\"\n\
-             [[inputs.mysql]]\nservers = [\"u:p@tcp(mysql:3306)/?tls=false\"]\n",
-            &["influxdb:8086 4", "mqtt:1883 6", "redis:6379 8", "mysql:3306 13"],
-        ),
-        (
-            "timberio/vector:0.39",
-            "/etc/vector/vector.toml",
-            "[api]\naddress = \"web:8686\"\n[sinks.loki]\nendpoint = \"http://loki:3100\"\n[sinks.m]\naddress = \"web:9598\"\n\
-             [transforms.x]\nsource = \"api:80\"\n",
-            &["loki:3100 4"],
-        ),
-        (
-            "prom/alertmanager",
-            "/etc/alertmanager/alertmanager.yml",
-            "receivers:\n- webhook_configs: [{url: 'http://api:8080/hook'}]\n- slack_configs: [{api_url: 'https://hooks.slack.com/x'}]\n",
-            &["api:8080 2"],
-        ),
-        // Traefik's routes, in a file that is found by the name of another; its entry points listen.
-        (
-            "envoyproxy/envoy:v1.30-latest",
-            "/etc/envoy/envoy.yaml",
-            "admin: {address: {socket_address: {address: 0.0.0.0, port_value: 9901}}}\nstatic_resources:\n\
-             \x20 listeners: [{address: {socket_address: {address: web, port_value: 8080}}}]\n\
-             \x20 clusters:\n  - load_assignment: {endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address:\n\
-             \x20     {port_value: 50051, address: api}}}}]}]}\n",
-            &["api:50051 6"],
-        ),
-        // Redis' sentinels name the master's set, its host and its port; a name of a set is none.
-        (
-            "redis:7",
-            "/etc/sentinel.conf",
-            "port 26379\nsentinel monitor web redis 6379 2\nsentinel auth-pass web secret\n# replicaof api 6379\n",
-            &["redis:6379 2"],
-        ),
-        ("redis:7", "/usr/local/etc/redis/redis.conf", "bind 0.0.0.0\nreplicaof redis 6380\n", &["redis:6380 2"]),
-        (
-            "edoburu/pgbouncer",
-            "/etc/pgbouncer/pgbouncer.ini",
-            "[databases]\na = host=db port=5432 dbname=a\n;b = host=web port=1\n* = host=db port=5433\n[pgbouncer]\nlisten_addr = web\n",
-            &["db:5432 2", "db:5433 4"],
-        ),
-        (
-            "apache/kafka:4.1.0",
-            "/mnt/shared/config/server.properties",
-            "controller.quorum.voters=1@kafka:9093\nlisteners=PLAINTEXT://:9092\nadvertised.listeners=PLAINTEXT://web:9092\n",
-            &["kafka:9093 1"],
-        ),
-        (
-            "hashicorp/consul:1.18",
-            "/consul/config/agent.json",
-            "{\"client_addr\": \"0.0.0.0\", \"retry_join\": [\"web\"],\n\"services\": [{\"address\": \"api\", \"check\": {\"http\": \"http://api:8080/health\"}}]}",
-            &["web:8301 1", "api:8080 2"],
-        ),
-        (
-            "fluent/fluent-bit:3.0",
-            "/fluent-bit/etc/fluent-bit.conf",
-            "[INPUT]\n  Name forward\n  Host web\n  Port 24224\n[OUTPUT]\n  Name loki\n  Host loki\n[OUTPUT]\n  Name es\n  Host elasticsearch\n  Port 9200\n",
-            &["loki:3100 7", "elasticsearch:9200 10"],
-        ),
-        (
-            "dpage/pgadmin4:8",
-            "/pgadmin4/servers.json",
-            "{\"Servers\": {\"1\": {\"Name\": \"web\", \"Host\": \"db\", \"Port\": 5433, \"Username\": \"api\"}}}",
-            &["db:5433 1"],
-        ),
-        (
-            "shop/gateway",
-            "/app/ocelot.json",
-            "{\"Routes\": [{\"DownstreamHostAndPorts\": [{\"Host\": \"api\", \"Port\": 8080}], \"Key\": \"web\"}],\n\"GlobalConfiguration\": {\"BaseUrl\": \"http://web\"}}",
-            &["api:8080 1"],
-        ),
-        (
-            "shop/rails",
-            "/app/config/cable.yml",
-            "development:\n  url: redis://redis:6379/1\nproduction:\n  url: redis://web:6379/1\n",
-            &["redis:6379 2"],
-        ),
-        ("shop/rails", "/app/config/database.yml", "development: {adapter: sqlite3, database: db}\n", &[]),
-    ] {
-        let connections = derive(&shop(image, &[]), &[file(image, path, text)], Path::new("/work"));
-        let place = |connection: &crate::derive::Connection| connection.origin.location.as_ref().unwrap().line;
-        let found: Vec<_> =
-            connections.iter().map(|found| format!("{} {}", found.target.address(), place(found))).collect();
-        assert_eq!(found, expected, "{image} {path}");
-    }
 }
 
 #[test]
@@ -289,3 +144,5 @@ fn origins_say_the_file_and_the_key_and_no_secret() {
 }
 
 mod applications;
+mod senders;
+mod servers;

@@ -5,37 +5,50 @@ use super::{file, shop, told};
 /// Variables, files, and what the settings that count ask for.
 type Case<'a> = (&'a [(&'a str, &'a str)], &'a [(&'a str, &'a str)], &'a [&'a str]);
 
+fn hold(cases: &[Case]) {
+    for (variables, files, expected) in cases {
+        let of = |(name, text): &(&str, &str)| file("shop/app", &format!("/app/config/{name}"), text);
+        let files: Vec<_> = files.iter().map(of).collect();
+        let found = told(&shop("shop/app", variables), &files);
+        let found: Vec<_> = found.iter().map(|line| line.strip_prefix("app -> ").unwrap()).collect();
+        let texts: Vec<_> = files.iter().map(|file| &file.text).collect();
+        assert_eq!(&found[..], *expected, "{variables:?} {texts:?}");
+    }
+}
+
+/// What files say, as far as nothing wins over it.
+const BASE: &str = "spring:\n  datasource:\n    url: jdbc:postgresql://${DB_HOST:localhost}:${DB_PORT:5432}/shop\n  data:\n    redis: {host: redis, port: 6379}\n";
+
 #[test]
 fn profiles_and_the_environment_decide_what_counts() {
-    let base = "spring:\n  datasource:\n    url: jdbc:postgresql://${DB_HOST:localhost}:${DB_PORT:5432}/shop\n  data:\n    redis: {host: redis, port: 6379}\n";
-    let cases: &[Case] = &[
-        (&[], &[("application.yml", base)], &["postgres://localhost:5432/shop 3", "redis://redis:6379 5"]),
+    hold(&[
+        (&[], &[("application.yml", BASE)], &["postgres://localhost:5432/shop 3", "redis://redis:6379 5"]),
         (
             &[("DB_HOST", "db")],
-            &[("application.yml", base)],
+            &[("application.yml", BASE)],
             // The host is what the variable says; the rest is the file's.
             &["postgres://db:5432/shop 3", "postgres://db:5432/shop 0", "redis://redis:6379 5"],
         ),
         // The environment wins, in any spelling.
-        (&[("SPRING_DATASOURCE_URL", "jdbc:x"), ("SPRING_DATA_REDIS_HOST", "x")], &[("application.yml", base)], &[]),
+        (&[("SPRING_DATASOURCE_URL", "jdbc:x"), ("SPRING_DATA_REDIS_HOST", "x")], &[("application.yml", BASE)], &[]),
         (
             &[
                 ("SPRING_APPLICATION_JSON", "{\"spring\": {\"data\": {\"redis\": {\"host\": \"x\"}}}}"),
                 ("spring.datasource.url", ""),
             ],
-            &[("application.yml", base)],
+            &[("application.yml", BASE)],
             &[],
         ),
         (
             &[("JAVA_TOOL_OPTIONS", "-Dspring.datasource.url=x -Dspring.data.redis.host=y")],
-            &[("application.yml", base)],
+            &[("application.yml", BASE)],
             &[],
         ),
         // Files of profiles count where they are active, and win; what they leave out stays.
-        (&[], &[("application-local.yml", base)], &[]),
+        (&[], &[("application-local.yml", BASE)], &[]),
         (
             &[("SPRING_PROFILES_ACTIVE", "test, docker")],
-            &[("application-docker.yml", "spring.datasource.url: jdbc:mysql://mysql/x\n"), ("application.yml", base)],
+            &[("application-docker.yml", "spring.datasource.url: jdbc:mysql://mysql/x\n"), ("application.yml", BASE)],
             &["redis://redis:6379 5", "mysql://mysql:3306/x 1"],
         ),
         (
@@ -73,6 +86,12 @@ fn profiles_and_the_environment_decide_what_counts() {
             ],
             &["kafka://api:9092 3"],
         ),
+    ]);
+}
+
+#[test]
+fn frameworks_have_ways_of_their_own() {
+    hold(&[
         // Quarkus' profiles stand before the keys.
         (
             &[],
@@ -83,15 +102,15 @@ fn profiles_and_the_environment_decide_what_counts() {
             &["redis://redis:6379 3"],
         ),
         // Locations that are not this one; what is served to others.
-        (&[("SPRING_CONFIG_LOCATION", "file:/etc/other/")], &[("application.yml", base)], &[]),
+        (&[("SPRING_CONFIG_LOCATION", "file:/etc/other/")], &[("application.yml", BASE)], &[]),
         (
             &[("SPRING_CONFIG_LOCATION", "optional:file:/app/config/"), ("SPRING_DATASOURCE_URL", "x")],
-            &[("application.yml", base)],
+            &[("application.yml", BASE)],
             &["redis://redis:6379 5"],
         ),
         (
             &[("SPRING_CLOUD_CONFIG_SERVER_NATIVE_SEARCHLOCATIONS", "file:/app/config")],
-            &[("application.yml", base)],
+            &[("application.yml", BASE)],
             &[],
         ),
         // .NET's files, of which one environment has its own.
@@ -115,19 +134,7 @@ fn profiles_and_the_environment_decide_what_counts() {
             &[("appsettings.json", "{\"ConnectionStrings\": {\"Default\": \"Host=db;Port=5432;Database=x\"}}")],
             &[],
         ),
-    ];
-    for (variables, files, expected) in cases {
-        let files: Vec<_> =
-            files.iter().map(|(name, text)| file("shop/app", &format!("/app/config/{name}"), text)).collect();
-        let found = told(&shop("shop/app", variables), &files);
-        let found: Vec<_> = found.iter().map(|line| line.strip_prefix("app -> ").unwrap()).collect();
-        assert_eq!(
-            &found[..],
-            *expected,
-            "{variables:?} {:?}",
-            files.iter().map(|file| &file.text).collect::<Vec<_>>()
-        );
-    }
+    ]);
 }
 
 #[test]
