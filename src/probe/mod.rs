@@ -5,6 +5,7 @@
 
 mod channel;
 pub mod dns;
+mod ended;
 mod hide;
 pub mod http;
 mod interfaces;

@@ -26,7 +26,7 @@ use self::login::{Login, Wanted};
 use self::wire::{ServerError, Wire};
 use super::channel::Channel;
 use super::hide::hide;
-use super::{Attempt, Fault, Stop, tls};
+use super::{Attempt, Fault, Stop, ended, tls};
 use crate::observation::{Depth, FailureKind, Peer, PhaseName, PostgresPeer};
 use crate::plan::{Credentials, Security, Tls};
 use crate::target::Target;
@@ -72,7 +72,7 @@ pub async fn look(
     if refused
         && security.tls == Tls::Preferred
         && attempt.observation.certificate.is_some()
-        && let Some(stream) = again(attempt, target).await
+        && let Some(stream) = ended::again(attempt, target).await
     {
         attempt.observation.failure = None;
         attempt.observation.phases.pop();
@@ -86,12 +86,6 @@ pub async fn look(
     end
 }
 
-/// A second connection to where the first one led.
-async fn again(attempt: &Attempt, target: &Target) -> Option<TcpStream> {
-    let address = attempt.observation.connected?;
-    timeout_at(attempt.deadline, TcpStream::connect((address, target.port))).await.ok()?.ok()
-}
-
 /// Whether an account whose address is refused without TLS is received with it.
 async fn received_over_tls(
     attempt: &Attempt,
@@ -100,7 +94,8 @@ async fn received_over_tls(
     security: &Security,
 ) -> Option<bool> {
     let mut second = Attempt::new(attempt.deadline, attempt.options);
-    let (stream, security) = (again(attempt, target).await?, Security { tls: Tls::Required, ..security.clone() });
+    let (stream, security) =
+        (ended::again(attempt, target).await?, Security { tls: Tls::Required, ..security.clone() });
     let (channel, head) = encrypted(&mut second, stream, target, &security).await.ok()?;
     let mut wire = Wire::new(channel, head);
     let user = known.map_or(NOBODY, |known| known.user.as_str());

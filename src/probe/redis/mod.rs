@@ -10,12 +10,10 @@ mod tests;
 
 use redis::{Cmd, cmd};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::net::TcpStream;
-use tokio::time::timeout_at;
 
 use self::talk::{Reply, Talk, garbled};
 use super::channel::Channel;
-use super::{Attempt, Fault, Stop, Stream, tls};
+use super::{Attempt, Fault, Stop, Stream, ended, tls};
 use crate::observation::{Depth, FailureKind, Peer, PhaseName, RedisPeer};
 use crate::plan::{Credentials, Security, Tls};
 use crate::target::Target;
@@ -44,35 +42,9 @@ pub async fn look(
     if security.tls == Tls::Required {
         tls::excuse_missing_certificate(&mut attempt.observation);
     } else {
-        explain_end(attempt, target, security).await;
+        ended::explain(attempt, target, security).await;
     }
     end
-}
-
-/// A peer that ended the connection before any answer may have waited for TLS: over a second connection a handshake is
-/// tried. A client of whom nothing is said may speak TLS by a setting that nobody knows.
-async fn explain_end(attempt: &mut Attempt, target: &Target, security: &Security) {
-    let ended = |kind| matches!(kind, FailureKind::Reset | FailureKind::Closed | FailureKind::TlsExpected);
-    let Some(failure) = attempt.observation.failure.as_ref().filter(|failure| ended(failure.kind)) else { return };
-    if attempt.observation.depth > Depth::Connected {
-        return;
-    }
-    let told = failure.kind == FailureKind::TlsExpected;
-    let Some(address) = attempt.observation.connected else { return };
-    let spoken = async {
-        let stream = TcpStream::connect((address, target.port)).await.ok()?;
-        Some(tls::is_spoken(stream, &target.host).await)
-    };
-    if !told && timeout_at(attempt.deadline, spoken).await != Ok(Some(true)) {
-        return;
-    }
-    let words = "the port speaks TLS, and was spoken to without";
-    if security.tls == Tls::Off {
-        attempt.fail(PhaseName::Handshake, Fault::new(FailureKind::TlsExpected, words));
-    } else {
-        attempt.observation.failure = None;
-        attempt.observation.unlooked = Some(format!("{words}: no setting says whether the client speaks TLS"));
-    }
 }
 
 /// As [`look`], over a connection that stands.
