@@ -18,7 +18,7 @@ pub use self::address_key::{AddressKey, Condition, KeyMeaning, KeyPattern};
 pub use self::file_rule::{FileRule, Format, Glob, Reader};
 pub use self::page::{Page, PageError, page, pages};
 pub use self::program::{Operands, Part, Program, program_name};
-pub use self::technology::{Clients, Labels, MissingSetting, Port, Speaks, Technology, TechnologyError};
+pub use self::technology::{Clients, Labels, MissingSetting, Port, Technology, TechnologyError};
 
 static TECHNOLOGIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/checks/technologies");
 
@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(of("postgresql"), (Protocol::Postgres, Some(5432), false));
         assert_eq!(of("redis"), (Protocol::Redis, Some(6379), false));
         assert_eq!(of("rediss"), (Protocol::Redis, Some(6379), true));
-        assert_eq!(of("amqp"), (Protocol::Tcp, Some(5672), false));
+        assert_eq!(of("amqp"), (Protocol::Amqp, Some(5672), false));
         assert_eq!(of("kafka"), (Protocol::Kafka, Some(9092), false));
         assert!(catalog().of_scheme("s3").is_none());
     }

@@ -17,7 +17,10 @@ use crate::plan::Credentials;
 use crate::probe::dns::client::{Question, Reply};
 use crate::probe::dns::files::{Config, hosts_addresses};
 use crate::probe::tls::certificate::{Cover, cover};
-use crate::probe::{Attempt, Options, Request, Stream, dns, http, kafka, mysql, postgres, redis, sockets};
+use crate::probe::{
+    Attempt, Options, Request, Stream, amqp, dns, grpc, http, kafka, memcached, mongodb, mysql, nats, postgres, redis,
+    sockets, zookeeper,
+};
 use crate::target::Protocol;
 
 /// A peer that has said everything that it will say, listens to all, and closes.
@@ -62,6 +65,14 @@ pub async fn converse(request: &Request, said: &[u8]) -> Observation {
             let client = kafka::Client { security: &request.security, credentials };
             kafka::ask_over(&mut attempt, tape, target, client).await.map(drop)
         }
+        Protocol::Amqp => amqp::converse(&mut attempt, tape, target, credentials).await,
+        Protocol::Memcached => memcached::converse(&mut attempt, tape).await,
+        Protocol::Nats => nats::converse(&mut attempt, tape, credentials).await,
+        // A frame begins with its length, a word with letters.
+        Protocol::Zookeeper if said.starts_with(&[0]) => zookeeper::open(&mut attempt, tape).await,
+        Protocol::Zookeeper => zookeeper::ask(&mut attempt, tape).await.map(drop),
+        Protocol::Mongodb => mongodb::converse(&mut attempt, tape).await,
+        Protocol::Grpc => grpc::converse(&mut attempt, tape).await,
         Protocol::Tcp | Protocol::Http | Protocol::Https => http::exchange(&mut attempt, tape, target).await,
     };
     attempt.observation

@@ -7,7 +7,10 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::peer::{Coordinator, HttpPeer, KafkaPeer, MysqlPeer, Peer, PostgresPeer, RedisPeer};
+pub use self::peer::{
+    AmqpPeer, Coordinator, GrpcPeer, HttpPeer, KafkaPeer, MemcachedPeer, MongodbPeer, MysqlPeer, NatsPeer, Peer,
+    PostgresPeer, RedisPeer, ZookeeperPeer,
+};
 pub use self::survey::{Interface, Listener, Survey};
 use crate::target::host_and_port;
 

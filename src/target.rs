@@ -23,12 +23,37 @@ pub enum Protocol {
     Postgres,
     /// Redis and its descendants (RESP).
     Redis,
+    /// AMQP 0-9-1, as `RabbitMQ` speaks it.
+    Amqp,
+    /// memcached's text protocol.
+    Memcached,
+    /// NATS' client protocol.
+    Nats,
+    /// `ZooKeeper`'s client protocol.
+    Zookeeper,
+    /// `MongoDB`'s wire protocol.
+    Mongodb,
+    /// gRPC: HTTP/2 (RFC 9113) without an upgrade.
+    Grpc,
 }
 
 impl Protocol {
     /// Every protocol, in the order in which help texts list them.
-    pub const ALL: [Self; 7] =
-        [Self::Tcp, Self::Http, Self::Https, Self::Kafka, Self::Mysql, Self::Postgres, Self::Redis];
+    pub const ALL: [Self; 13] = [
+        Self::Tcp,
+        Self::Http,
+        Self::Https,
+        Self::Kafka,
+        Self::Mysql,
+        Self::Postgres,
+        Self::Redis,
+        Self::Amqp,
+        Self::Memcached,
+        Self::Nats,
+        Self::Zookeeper,
+        Self::Mongodb,
+        Self::Grpc,
+    ];
 
     /// The scheme of a target's URL.
     #[must_use]
@@ -41,6 +66,12 @@ impl Protocol {
             Self::Mysql => "mysql",
             Self::Postgres => "postgres",
             Self::Redis => "redis",
+            Self::Amqp => "amqp",
+            Self::Memcached => "memcached",
+            Self::Nats => "nats",
+            Self::Zookeeper => "zookeeper",
+            Self::Mongodb => "mongodb",
+            Self::Grpc => "grpc",
         }
     }
 
@@ -48,13 +79,18 @@ impl Protocol {
     #[must_use]
     pub const fn default_port(self) -> Option<u16> {
         match self {
-            Self::Tcp => None,
+            Self::Tcp | Self::Grpc => None,
             Self::Http => Some(80),
             Self::Https => Some(443),
             Self::Kafka => Some(9092),
             Self::Mysql => Some(3306),
             Self::Postgres => Some(5432),
             Self::Redis => Some(6379),
+            Self::Amqp => Some(5672),
+            Self::Memcached => Some(11211),
+            Self::Nats => Some(4222),
+            Self::Zookeeper => Some(2181),
+            Self::Mongodb => Some(27017),
         }
     }
 }
@@ -70,7 +106,7 @@ pub struct Target {
     pub host: String,
     /// TCP port, 1 to 65535.
     pub port: u16,
-    /// For HTTP the path and query with its leading `/`; for databases the database's name.
+    /// For HTTP the path and query with its leading `/`; for databases the database's name, for AMQP the virtual host's.
     pub path: Option<String>,
 }
 
@@ -97,7 +133,7 @@ impl Target {
     #[must_use]
     pub fn identity(&self) -> String {
         match (&self.path, self.protocol) {
-            (Some(database), Protocol::Mysql | Protocol::Postgres | Protocol::Redis) => {
+            (Some(database), Protocol::Mysql | Protocol::Postgres | Protocol::Redis | Protocol::Amqp) => {
                 format!("{}/{database}", self.address())
             }
             _ => self.address(),

@@ -15,22 +15,28 @@ use crosscheck::text;
 pub type Run = fn(&[u8]);
 
 /// Every target, by name.
-pub const ALL: [(&str, Run); 15] = [
+pub const ALL: [(&str, Run); 21] = [
     ("address", address),
+    ("amqp", amqp),
     ("certificate", certificate),
     ("declared", declared),
     ("dns", dns),
     ("dotenv", dotenv),
+    ("grpc", grpc),
     ("http", http),
     ("kafka", kafka),
     ("kafka_answers", kafka_answers),
+    ("memcached", memcached),
+    ("mongodb", mongodb),
     ("mysql", mysql),
+    ("nats", nats),
     ("postgres", postgres),
     ("proc_net_tcp", proc_net_tcp),
     ("redis", redis),
     ("system_files", system_files),
     ("text", text),
     ("wire", wire),
+    ("zookeeper", zookeeper),
 ];
 
 /// The password of the client that talks to servers that are played. Seeds repeat it, as servers do.
@@ -86,11 +92,24 @@ fn assert_safe(seen: &Observation) {
         Some(Peer::Redis(peer)) => {
             later.extend(peer.version.as_deref().into_iter().chain(peer.role.as_deref()));
         }
+        Some(Peer::Amqp(peer)) => {
+            texts.extend([&peer.product, &peer.version, &peer.cluster].into_iter().filter_map(Option::as_deref));
+            texts.extend(peer.mechanisms.iter().map(String::as_str));
+        }
+        Some(Peer::Memcached(peer)) => texts.extend(peer.version.as_deref()),
+        Some(Peer::Nats(peer)) => {
+            texts.extend([&peer.version, &peer.name, &peer.cluster].into_iter().filter_map(Option::as_deref));
+        }
+        Some(Peer::Zookeeper(peer)) => texts.extend(peer.version.as_deref().into_iter().chain(peer.mode.as_deref())),
+        Some(Peer::Mongodb(peer)) => {
+            texts.extend([&peer.replica_set, &peer.primary, &peer.role].into_iter().filter_map(Option::as_deref));
+            texts.extend(peer.members.iter().map(String::as_str));
+        }
+        Some(Peer::Grpc(_)) | None => {}
         Some(Peer::Http(peer)) => {
             texts.extend([&peer.server, &peer.location, &peer.body].into_iter().filter_map(Option::as_deref));
         }
         Some(Peer::Tcp { banner }) => texts.extend(banner.as_deref()),
-        None => {}
     }
     for text in texts.iter().chain(&later) {
         assert_printable(text);
@@ -130,6 +149,47 @@ pub fn postgres(input: &[u8]) {
 pub fn redis(input: &[u8]) {
     let seen = converse(Protocol::Redis, Some("3"), input);
     assert!(seen.failure.is_some() || input.len() > 7, "passed without an answer to PING: {seen:?}");
+}
+
+/// AMQP 0-9-1, from `Connection.Start` to the end.
+pub fn amqp(input: &[u8]) {
+    let seen = converse(Protocol::Amqp, Some("shop"), input);
+    answered(&seen, matches!(seen.peer, Some(Peer::Amqp(_))));
+}
+
+/// memcached's version.
+pub fn memcached(input: &[u8]) {
+    let seen = converse(Protocol::Memcached, None, input);
+    answered(&seen, matches!(seen.peer, Some(Peer::Memcached(_))));
+}
+
+/// NATS, from `INFO` to `PONG`.
+pub fn nats(input: &[u8]) {
+    let seen = converse(Protocol::Nats, None, input);
+    answered(&seen, matches!(seen.peer, Some(Peer::Nats(_))));
+}
+
+/// The answer to `srvr`, or that to a session.
+pub fn zookeeper(input: &[u8]) {
+    let seen = converse(Protocol::Zookeeper, None, input);
+    answered(&seen, matches!(seen.peer, Some(Peer::Zookeeper(_))));
+}
+
+/// The answer to `hello`.
+pub fn mongodb(input: &[u8]) {
+    let seen = converse(Protocol::Mongodb, None, input);
+    answered(&seen, matches!(seen.peer, Some(Peer::Mongodb(_))));
+}
+
+/// The settings of a server of HTTP/2.
+pub fn grpc(input: &[u8]) {
+    let seen = converse(Protocol::Grpc, None, input);
+    answered(&seen, matches!(seen.peer, Some(Peer::Grpc(_))));
+}
+
+/// What passes has answered as what it was taken for.
+fn answered(seen: &Observation, as_meant: bool) {
+    assert!(as_meant || seen.failure.is_some() || seen.unlooked.is_some(), "passed without an answer: {seen:?}");
 }
 
 /// An HTTP answer.

@@ -117,29 +117,9 @@ impl Clients {
 #[serde(try_from = "String")]
 pub struct Port {
     /// What is spoken.
-    pub speaks: Speaks,
+    pub protocol: Protocol,
     /// For HTTP, a path that anybody may request at any time and that changes nothing.
     pub path: Option<String>,
-}
-
-/// What is spoken on a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Speaks {
-    /// A protocol, whatever it is carried in.
-    Protocol(Protocol),
-    /// gRPC: HTTP/2 alone, so that it is looked at as TCP even where a client's URL says `http://`.
-    Grpc,
-}
-
-impl Port {
-    /// How it is looked at.
-    #[must_use]
-    pub const fn protocol(&self) -> Protocol {
-        match self.speaks {
-            Speaks::Protocol(protocol) => protocol,
-            Speaks::Grpc => Protocol::Tcp,
-        }
-    }
 }
 
 impl TryFrom<String> for Port {
@@ -150,19 +130,15 @@ impl TryFrom<String> for Port {
             Some((word, path)) => (word, Some(path.trim().to_owned())),
             None => (text.as_str(), None),
         };
-        let speaks = if word == "grpc" {
-            Speaks::Grpc
-        } else if let Some(&protocol) = Protocol::ALL.iter().find(|protocol| protocol.scheme() == word) {
-            Speaks::Protocol(protocol)
-        } else {
+        let Some(&protocol) = Protocol::ALL.iter().find(|protocol| protocol.scheme() == word) else {
             return Err(format!("{word:?} is no protocol that can be spoken to a port"));
         };
-        let http = matches!(speaks, Speaks::Protocol(Protocol::Http | Protocol::Https));
+        let http = matches!(protocol, Protocol::Http | Protocol::Https);
         match &path {
             Some(path) if !http || !path.starts_with('/') => {
                 Err(format!("{text:?}: only http and https have a path, and it starts with /"))
             }
-            _ => Ok(Self { speaks, path }),
+            _ => Ok(Self { protocol, path }),
         }
     }
 }
@@ -234,7 +210,7 @@ impl Technology {
     /// What its clients speak to it where nothing says otherwise.
     #[must_use]
     pub fn protocol(&self) -> Protocol {
-        self.default_port.and_then(|port| self.ports.get(&port)).map_or(Protocol::Tcp, Port::protocol)
+        self.default_port.and_then(|port| self.ports.get(&port)).map_or(Protocol::Tcp, |port| port.protocol)
     }
 
     /// Whether a variable, its name as [`super::variable_name`] writes it, is one of the server's own settings.
@@ -268,6 +244,6 @@ mod tests {
         let good =
             Technology::parse("x", "name: X\nports: {9090: http /-/healthy, 1: grpc}\ndefault_port: 9090").unwrap();
         assert_eq!((good.protocol(), good.ports[&9090].path.as_deref()), (Protocol::Http, Some("/-/healthy")));
-        assert_eq!(good.ports[&1].speaks, Speaks::Grpc);
+        assert_eq!(good.ports[&1].protocol, Protocol::Grpc);
     }
 }

@@ -14,6 +14,7 @@ use crate::text;
 pub const USERS: &[&str] = &["USERNAME", "USER", "LOGIN"];
 const PASSWORDS: &[&str] = &["PASSWORD", "PASS", "PASSWD", "PWD"];
 const PASSWORD_FILES: &[&str] = &["PASSWORD_FILE", "PASS_FILE", "PASSWD_FILE"];
+const VIRTUAL_HOSTS: &[&str] = &["VHOST", "VIRTUAL_HOST", "VIRTUALHOST"];
 const DATABASES: &[&str] = &["DATABASE", "DB", "NAME", "DBNAME", "DB_NAME", "DATABASE_NAME"];
 
 /// What is known of how a client logs in.
@@ -28,7 +29,7 @@ pub struct Found {
 /// The client's credentials for an address. None are given for protocols in which crosscheck does not log in.
 #[must_use]
 pub fn find(address: &Address, variable: &Variable, environment: &Environment, protocol: Protocol) -> Found {
-    if !matches!(protocol, Protocol::Mysql | Protocol::Postgres | Protocol::Redis | Protocol::Tcp) {
+    if !HAVE_LOGINS.contains(&protocol) {
         return Found::default();
     }
     // libpq fills in what a URL leaves out; other drivers do not.
@@ -57,14 +58,27 @@ pub fn find(address: &Address, variable: &Variable, environment: &Environment, p
         // TCP alone has no login; nothing is handed over that is not used.
         return Found { credentials: found.filter(|_| protocol != Protocol::Tcp), absent: None };
     }
-    let absent = if file {
-        Some("file")
-    } else if address.form == Form::Url && written.is_none() && !has_secret(address, variable, environment) {
-        Some("none")
-    } else {
-        None
+    let surely = address.form == Form::Url && written.is_none() && !has_secret(address, variable, environment);
+    let absent = match protocol {
+        _ if file => Some("file"),
+        // All clients log in, and with these where they are given none.
+        Protocol::Amqp if surely && user.is_none() => {
+            return Found { credentials: Some(pair("guest", "guest")), absent: None };
+        }
+        Protocol::Amqp => None,
+        Protocol::Nats if has_key(environment) => None,
+        _ => surely.then_some("none"),
     };
     Found { credentials: None, absent }
+}
+
+/// Protocols in which crosscheck logs in, and those of which nothing is known.
+const HAVE_LOGINS: &[Protocol] =
+    &[Protocol::Mysql, Protocol::Postgres, Protocol::Redis, Protocol::Amqp, Protocol::Nats, Protocol::Tcp];
+
+/// Whether a client of NATS may log in by a key that stands in a file or a variable.
+fn has_key(environment: &Environment) -> bool {
+    environment.iter().any(|(name, _)| name.split('_').any(|word| matches!(word, "CREDS" | "NKEY" | "JWT" | "SEED")))
 }
 
 /// Settings of servers by which `root` has no password.
@@ -139,12 +153,23 @@ pub fn database(
     match protocol {
         Protocol::Mysql | Protocol::Postgres if bare => beside(),
         Protocol::Mysql | Protocol::Postgres => address.database.clone(),
+        Protocol::Amqp => {
+            let beside = || environment.sibling(variable, VIRTUAL_HOSTS).and_then(virtual_host);
+            if bare { beside() } else { address.database.clone() }
+        }
         Protocol::Redis => {
             let number = if bare { beside() } else { address.database.clone() };
             redis_database(number.or_else(|| address.parameter("db").map(str::to_owned)).as_deref())
         }
         _ => None,
     }
+}
+
+/// The name of a virtual host, which may begin with a slash; a slash alone is the one that a client gets that names none.
+#[must_use]
+pub fn virtual_host(name: &str) -> Option<String> {
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte));
+    (plain && name != "/" && (1..=64).contains(&name.len())).then(|| name.to_owned())
 }
 
 /// The number of a Redis database; the first is what a client gets that names none.

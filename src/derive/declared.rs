@@ -203,9 +203,15 @@ pub fn target_and_credentials(stack: &Stack, text: &str) -> Result<(Target, Opti
     let mut target = Target::new(protocol, address.host.clone(), port);
     target.path = match protocol {
         Protocol::Http | Protocol::Https => path(text),
-        Protocol::Mysql | Protocol::Postgres => address.database.clone(),
+        Protocol::Mysql | Protocol::Postgres | Protocol::Amqp => address.database.clone(),
         Protocol::Redis => credentials::redis_database(address.database.as_deref()),
-        Protocol::Tcp | Protocol::Kafka => None,
+        Protocol::Tcp
+        | Protocol::Kafka
+        | Protocol::Memcached
+        | Protocol::Nats
+        | Protocol::Zookeeper
+        | Protocol::Mongodb
+        | Protocol::Grpc => None,
     };
     Ok((target, address.credentials))
 }

@@ -48,4 +48,6 @@ fn of_container(stack: &Stack, container: &Container) -> Vec<Connection> {
 #[cfg(test)]
 mod beside;
 #[cfg(test)]
+mod brokers;
+#[cfg(test)]
 mod tests;

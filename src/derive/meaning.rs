@@ -3,11 +3,11 @@
 use super::address::{self, Address, Form};
 use super::loopback::Asked;
 use super::served::{known_port, served, technology};
-use crate::catalog::{Known, Port, Role, Speaks, Technology, catalog};
+use crate::catalog::{Known, Port, Role, Technology, catalog};
 use crate::stack::Container;
 use crate::target::Protocol;
 
-/// Schemes that name no technology: the port must be written, and TCP is all that is known.
+/// Schemes that name no technology: the port must be written, and of most of them TCP is all that is known.
 const PLAIN_SCHEMES: &[&str] = &["tcp", "grpc", "grpcs", "ssl", "tls"];
 
 /// Schemes that name a client's library, which speaks to servers of several kinds: Elixir's Ecto.
@@ -28,6 +28,8 @@ pub(super) struct Meaning<'a> {
     known: Option<Known<'a>>,
     /// The protocol of the scheme, where it settles it.
     settled: Option<Protocol>,
+    /// What is spoken where nothing is known of the server: gRPC by the setting's name, else TCP.
+    otherwise: Protocol,
 }
 
 impl<'a> Meaning<'a> {
@@ -43,6 +45,7 @@ impl<'a> Meaning<'a> {
         let settled = match scheme.map(|(whole, _)| whole) {
             Some("http" | "ws") => Some(Protocol::Http),
             Some("https" | "wss") => Some(Protocol::Https),
+            Some("grpc") => Some(Protocol::Grpc),
             _ => by_scheme.map(|(technology, _)| technology.protocol()),
         };
         let open = scheme.is_some_and(|(whole, _)| OPEN_SCHEMES.contains(&whole));
@@ -60,6 +63,7 @@ impl<'a> Meaning<'a> {
             understood: http || plain || by_scheme.is_some(),
             known: asked.known,
             settled,
+            otherwise: if asked.variable.says_grpc() { Protocol::Grpc } else { Protocol::Tcp },
         };
         meaning.port = meaning.find_port(asked, address, server)?;
         Some(meaning)
@@ -111,15 +115,35 @@ impl<'a> Meaning<'a> {
     /// Scheme before variable before server before TCP.
     pub fn protocol(&self, server: Option<&Container>, server_port: Option<u16>) -> Protocol {
         let port = server_port.unwrap_or(self.port);
+        let spoken = self.by_all(server, port);
+        // AMQP 1.0, which other brokers speak, has the same scheme and is another protocol.
+        let other = |known: &Port| known.protocol != Protocol::Amqp;
+        let is_other =
+            spoken == Protocol::Amqp && server.and_then(|server| known_port(server, port)).is_some_and(other);
+        if is_other { Protocol::Tcp } else { spoken }
+    }
+
+    /// What a client speaks whose URL says `http` or `https`: gRPC answers no HTTP/1.1.
+    fn by_http(&self, server: Option<&Container>, port: u16) -> Protocol {
+        let is_grpc = |known: Option<&Port>| known.is_some_and(|known| known.protocol == Protocol::Grpc);
+        let named = self.known.is_some_and(|known| is_grpc(known.technology.ports.get(&port)));
+        let settled = self.settled.unwrap_or(Protocol::Http);
+        let grpc = if settled == Protocol::Https { Protocol::Tcp } else { Protocol::Grpc };
+        let known = server.filter(|server| technology(server).is_some());
+        // A port that is gRPC's in some servers may be anything in others.
+        let perhaps = || catalog().of_port(port).any(|other| is_grpc(other.ports.get(&port)));
+        match known {
+            Some(server) if is_grpc(known_port(server, port)) => grpc,
+            None if named => grpc,
+            None if perhaps() => Protocol::Tcp,
+            _ => settled,
+        }
+    }
+
+    fn by_all(&self, server: Option<&Container>, port: u16) -> Protocol {
         let by_variable = || self.known.map(|known| known.technology).filter(|known| known.default_port.is_some());
         if self.http {
-            // gRPC over `http://` answers no HTTP/1.1.
-            let grpc = |port: &Port| port.speaks == Speaks::Grpc;
-            let is_grpc = match server.filter(|server| technology(server).is_some()) {
-                Some(server) => known_port(server, port).is_some_and(grpc),
-                None => catalog().of_port(port).filter_map(|known| known.ports.get(&port)).any(grpc),
-            };
-            return if is_grpc { Protocol::Tcp } else { self.settled.unwrap_or(Protocol::Http) };
+            return self.by_http(server, port);
         }
         let is_peer = self.known.is_some_and(|known| known.role == Role::Peer);
         let is_kafka = by_variable().is_some_and(|known| known.protocol() == Protocol::Kafka);
@@ -140,9 +164,9 @@ impl<'a> Meaning<'a> {
                 .ports
                 .get(&self.port)
                 .filter(|_| known.protocol() != Protocol::Kafka)
-                .map_or_else(|| known.protocol(), Port::protocol),
-            (None, Some(server)) => served(server, port).protocol,
-            (None, None) => Protocol::Tcp,
+                .map_or_else(|| known.protocol(), |port| port.protocol),
+            (None, Some(server)) if technology(server).is_some() => served(server, port).protocol,
+            (None, _) => self.otherwise,
         }
     }
 }

@@ -37,7 +37,7 @@ pub fn served(container: &Container, port: u16) -> Served {
         return Served { protocol, path: None };
     }
     match technology.ports.get(&port) {
-        Some(known) => Served { protocol: known.protocol(), path: known.path.clone() },
+        Some(known) => Served { protocol: known.protocol, path: known.path.clone() },
         None => tcp,
     }
 }

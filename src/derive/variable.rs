@@ -117,6 +117,12 @@ impl Variable {
             || ["HOST", "ADDR", "URL", "SERVER"].iter().any(|end| self.last().ends_with(end))
     }
 
+    /// Whether it says that gRPC is spoken, and nothing beside it that makes HTTP of it.
+    #[must_use]
+    pub fn says_grpc(&self) -> bool {
+        self.words().any(|word| word == "GRPC") && !self.words().any(|word| matches!(word, "WEB" | "HTTP" | "GATEWAY"))
+    }
+
     /// Whether it is a link that people or their browsers follow; `listed` where the catalogue lists this very name.
     #[must_use]
     pub fn is_followed(&self, listed: bool) -> bool {

@@ -1,8 +1,12 @@
 //! What peers say about themselves.
 
+mod handshakes;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::handshakes::{AmqpPeer, GrpcPeer, MemcachedPeer, MongodbPeer, NatsPeer, ZookeeperPeer};
 
 /// What a peer said about itself. Strings are bounded and safe to print.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +21,18 @@ pub enum Peer {
     Postgres(PostgresPeer),
     /// A server that speaks Redis' protocol.
     Redis(RedisPeer),
+    /// A broker that speaks AMQP 0-9-1.
+    Amqp(AmqpPeer),
+    /// A memcached server.
+    Memcached(MemcachedPeer),
+    /// A NATS server.
+    Nats(NatsPeer),
+    /// A `ZooKeeper` server.
+    Zookeeper(ZookeeperPeer),
+    /// A server that speaks `MongoDB`'s protocol.
+    Mongodb(MongodbPeer),
+    /// A server that speaks HTTP/2 at once, as gRPC does.
+    Grpc(GrpcPeer),
     /// An HTTP server.
     Http(HttpPeer),
     /// Anything that said something unasked.
@@ -149,6 +165,12 @@ impl Peer {
                 Some(version) => format!("{} {version}", redis.product),
                 None => redis.product.clone(),
             },
+            Self::Amqp(amqp) => amqp.summary(),
+            Self::Memcached(memcached) => memcached.summary(),
+            Self::Nats(nats) => nats.summary(),
+            Self::Zookeeper(zookeeper) => zookeeper.summary(),
+            Self::Mongodb(mongodb) => mongodb.summary(),
+            Self::Grpc(_) => "gRPC (HTTP/2)".into(),
             Self::Http(http) => match &http.server {
                 Some(server) => format!("HTTP {}, {server}", http.status),
                 None => format!("HTTP {}", http.status),

@@ -45,8 +45,9 @@ pub(super) fn hide<'a>(text: &'a str, credentials: Option<&Credentials>) -> Cow<
         return Cow::Borrowed(text);
     }
     let cut = text.find("with args beginning with:").map_or(text.len(), |at| at + "with args beginning with:".len());
-    // The name of the account stands in the refusals of MySQL and PostgreSQL, and is often the password too.
-    let accounts = [format!("'{user}'@"), format!("user \"{user}\""), format!("role \"{user}\"")];
+    // The name of the account stands in the refusals of MySQL, PostgreSQL and RabbitMQ, and is often the password too.
+    let accounts =
+        [format!("'{user}'@"), format!("user \"{user}\""), format!("role \"{user}\""), format!("user '{user}'")];
     let mut out = String::new();
     let mut rest = &text[..cut];
     while let Some((at, own)) = OWN_WORDS

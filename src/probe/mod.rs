@@ -3,14 +3,20 @@
 //! One attempt, the caller's deadline, time by phase, every read bounded. One file per protocol;
 //! each has one function, `look`, that fills the [`Attempt`] it is given.
 
+pub mod amqp;
 mod channel;
 pub mod dns;
 mod ended;
+mod exchange;
+pub mod grpc;
 mod hide;
 pub mod http;
 mod interfaces;
 pub mod kafka;
+pub mod memcached;
+pub mod mongodb;
 pub mod mysql;
+pub mod nats;
 pub mod postgres;
 pub mod redis;
 pub mod serve;
@@ -21,6 +27,7 @@ pub mod tls;
 #[cfg(test)]
 mod trial;
 pub mod wire;
+pub mod zookeeper;
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -250,6 +257,12 @@ pub async fn look(request: &Request) -> Observation {
             postgres::look(&mut attempt, target, request.credentials.as_ref(), &request.security).await
         }
         Protocol::Redis => redis::look(&mut attempt, target, request.credentials.as_ref(), &request.security).await,
+        Protocol::Amqp => amqp::look(&mut attempt, target, request.credentials.as_ref(), &request.security).await,
+        Protocol::Memcached => memcached::look(&mut attempt, target, &request.security).await,
+        Protocol::Nats => nats::look(&mut attempt, target, request.credentials.as_ref()).await,
+        Protocol::Zookeeper => zookeeper::look(&mut attempt, target, &request.security).await,
+        Protocol::Mongodb => mongodb::look(&mut attempt, target, &request.security).await,
+        Protocol::Grpc => grpc::look(&mut attempt, target, &request.security).await,
     };
     attempt.observation
 }

@@ -15,7 +15,7 @@ use super::peers::play;
 type Honest = fn() -> Vec<u8>;
 
 /// What an honest server says from its first byte on, whatever it is asked: at least as much as a look waits for.
-pub const SPOKEN: [(Protocol, Honest); 7] = [
+pub const SPOKEN: [(Protocol, Honest); 13] = [
     (Protocol::Tcp, || b"220 mail.shop.test ESMTP\r\n".to_vec()),
     (Protocol::Http, || b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nServer: x\r\n\r\nok".to_vec()),
     // A record that announces a whole ServerHello.
@@ -25,6 +25,13 @@ pub const SPOKEN: [(Protocol, Honest); 7] = [
     // A server that wants a password by SCRAM.
     (Protocol::Postgres, || b"R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0".to_vec()),
     (Protocol::Redis, || b"+PONG\r\n$22\r\nredis_version:7.0.15\r\n\r\n".to_vec()),
+    (Protocol::Amqp, || include_bytes!("../../src/probe/amqp/recorded/start").to_vec()),
+    (Protocol::Memcached, || b"VERSION 1.6.18\r\n".to_vec()),
+    // A server that wants credentials.
+    (Protocol::Nats, || b"INFO {\"server_id\":\"N\",\"version\":\"2.9.10\",\"auth_required\":true} \r\n".to_vec()),
+    (Protocol::Zookeeper, || b"Zookeeper version: 3.8.0-5a02, built on 2022-02-25\nMode: standalone\n".to_vec()),
+    (Protocol::Mongodb, || include_bytes!("../../src/probe/mongodb/recorded/hello").to_vec()),
+    (Protocol::Grpc, || b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64".to_vec()),
 ];
 
 /// Plays a script to a probe. What must hold of every look was held; `kinds` are the failures that are right, none of

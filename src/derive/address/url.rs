@@ -2,6 +2,7 @@
 
 use super::{Address, Form, database, decode, host_and_port, parameters, port_number, user_info};
 use crate::catalog::catalog;
+use crate::derive::credentials::virtual_host;
 use crate::plan::Credentials;
 use crate::target::Protocol;
 
@@ -77,6 +78,15 @@ fn shown_path(scheme: &str, rest: &str) -> String {
     }
 }
 
+/// The database that a path names. AMQP's virtual hosts may begin with an encoded slash (`/%2Forders`).
+fn named_by(scheme: &str, path: &str) -> Option<String> {
+    let first = path.split('/').next().unwrap_or_default();
+    match technology(scheme) {
+        Some(known) if known.protocol() == Protocol::Amqp => virtual_host(&decode(first)?),
+        _ => database(first),
+    }
+}
+
 /// Credentials in the query of a URL, where some clients of Redis take them.
 fn of_query(scheme: &str, query: &str) -> Option<Credentials> {
     technology(scheme).filter(|known| known.protocol() == Protocol::Redis)?;
@@ -106,7 +116,7 @@ pub(super) fn after_scheme(scheme: &str, rest: &str, form: Form) -> Option<Vec<A
         let (host, port) = host_and_port(part.rsplit('@').next().unwrap_or(part))?;
         found.push(Address {
             scheme: Some(scheme.to_owned()),
-            database: database(path.split('/').next().unwrap_or_default()),
+            database: named_by(scheme, path),
             credentials: credentials.clone(),
             parameters: parameters.clone(),
             head: user.map(|_| "***@".to_owned()).unwrap_or_default(),

@@ -28,6 +28,7 @@ pub(super) fn shop(variables: &[(&str, &str)]) -> Stack {
         ("node", "node:22"),
         ("php", "shop-php"),
         ("elasticsearch", "elasticsearch:8.15.0"),
+        ("activemq", "apache/activemq-classic:6.1.4"),
         ("keycloak", "quay.io/keycloak/keycloak:26.0"),
     ];
     let mut all = vec![app, api, web, mysql, kafka];
@@ -89,7 +90,7 @@ fn variables_become_connections() {
             &["kafka://kafka:9092 u:p security=SASL_PLAINTEXT"],
         ),
         (&[("SPRING_KAFKA_BOOTSTRAP_SERVERS", "localhost:9092")], &["kafka://localhost:9092"]),
-        (&[("ZOOKEEPER_CONNECT", "zookeeper:2181/kafka")], &["tcp://zookeeper:2181"]),
+        (&[("ZOOKEEPER_CONNECT", "zookeeper:2181/kafka")], &["zookeeper://zookeeper:2181"]),
         // MySQL
         (
             &[
@@ -138,13 +139,12 @@ fn variables_become_connections() {
         (&[("DATABASE_URL", "postgresql://u:p@postgres/shop")], &["postgres://postgres:5432/shop u:p"]),
         (&[("PGHOST", "postgres"), ("PGPORT", "5433")], &["postgres://postgres:5433"]),
         // Others by TCP
-        (&[("AMQP_URL", "amqp://guest:guest@rabbitmq:5672/%2F")], &["tcp://rabbitmq:5672"]),
         (&[("RABBITMQ_HOST", "rabbitmq"), ("RABBITMQ_PORT", "15672")], &["http://rabbitmq:15672"]),
         (&[("CART_ADDR", "api:7070")], &["tcp://api:7070"]),
         (&[("UPSTREAM", "api:80")], &["tcp://api:80"]),
         (&[("MAIL_HOST", "api"), ("MAIL_PORT", "1025")], &["tcp://api:1025"]),
         (&[("STORE", "172.30.0.5:3306")], &["mysql://172.30.0.5:3306"]),
-        (&[("WORKER_URL", "grpc://api:50051")], &["tcp://api:50051"]),
+        (&[("WORKER_URL", "grpc://api:50051")], &["grpc://api:50051"]),
         // HTTP: never a path out of a variable
         (&[("BASE_URL", "http://api:4000/orders?delete=all")], &["http://api:4000"]),
         (&[("API", "http://api")], &["http://api:80"]),
@@ -155,7 +155,7 @@ fn variables_become_connections() {
         (&[("API_HOST", "http://apii:4000")], &["http://apii:4000"]),
         (&[("API_HOST", "http://apii")], &["http://apii:80"]),
         (&[("ORDERS_API", "http://localhost:4000")], &["http://localhost:4000"]),
-        (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://otel-collector:4317")], &["tcp://otel-collector:4317"]),
+        (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://otel-collector:4317")], &["grpc://otel-collector:4317"]),
         (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://otel-collector:4318")], &["http://otel-collector:4318"]),
         (&[("API", "http://host.docker.internal:3000")], &["http://host.docker.internal:3000"]),
         (&[("KAFKA_BROKERS", "host.docker.internal:9092")], &["kafka://host.docker.internal:9092"]),
@@ -164,7 +164,7 @@ fn variables_become_connections() {
         // The image brings a URL, and the user names the server apart.
         (
             &[("ME_CONFIG_MONGODB_URL", "mongodb://mongo:27017"), ("ME_CONFIG_MONGODB_SERVER", "api")],
-            &["tcp://api:27017"],
+            &["mongodb://api:27017"],
         ),
         // One server in two variables is two connections here; the plan merges them.
         (&[("REDIS_HOST", "redis"), ("CACHE_REDIS_HOST", "redis")], &["redis://redis:6379", "redis://redis:6379"]),
@@ -205,7 +205,7 @@ fn a_server_does_not_connect_to_itself() {
                 ("KAFKA_INTER_BROKER", "redis:9092"),
                 ("KAFKA_ZOOKEEPER_CONNECT", "zookeeper:2181"),
             ][..],
-            &["tcp://api:9093", "tcp://zookeeper:2181"][..],
+            &["tcp://api:9093", "zookeeper://zookeeper:2181"][..],
         ),
         ("mysql", &[("MYSQL_HOST", "redis"), ("MYSQL_DATABASE", "redis"), ("MYSQL_ROOT_HOST", "%")], &[]),
         ("redis", &[("REDIS_URL", "redis://localhost:6379"), ("REDIS_MASTER_HOST", "mysql")], &["tcp://mysql:6379"]),
