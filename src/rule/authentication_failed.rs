@@ -26,7 +26,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     } else {
         let place = failed.seen.check.setting("login-variable").map_or_else(|| failed.origin(), str::to_owned);
         let kept = match failed.seen.check.target.protocol {
-            Protocol::Mysql | Protocol::Postgres => {
+            Protocol::Mysql | Protocol::Postgres | Protocol::Amqp => {
                 "; a data volume keeps those it was first made with, whatever its variables say now"
             }
             _ => "",

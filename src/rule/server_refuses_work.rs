@@ -5,13 +5,23 @@ use crate::observation::FailureKind as Kind;
 use crate::stack::Container;
 use crate::target::Protocol;
 
-/// Redis' LOADING, MISCONF, MASTERDOWN and the like, PostgreSQL's 57P03, MySQL's shutdown.
+/// Redis' LOADING, MISCONF, MASTERDOWN and the like, PostgreSQL's 57P03, MySQL's shutdown, `ZooKeeper` without its ensemble.
 pub const RULE: Rule = Rule::new("server-refuses-work", explain);
 
+/// Protocols in which a server can say so.
+const SAY_SO: &[Protocol] = &[
+    Protocol::Redis,
+    Protocol::Postgres,
+    Protocol::Mysql,
+    Protocol::Amqp,
+    Protocol::Memcached,
+    Protocol::Nats,
+    Protocol::Zookeeper,
+    Protocol::Mongodb,
+];
+
 fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
-    let protocol = failed.seen.check.target.protocol;
-    if !failed.is(&[Kind::ServerRefuses]) || !matches!(protocol, Protocol::Redis | Protocol::Postgres | Protocol::Mysql)
-    {
+    if !failed.is(&[Kind::ServerRefuses]) || !SAY_SO.contains(&failed.seen.check.target.protocol) {
         return None;
     }
     let server = failed.server(facts);
@@ -45,6 +55,9 @@ fn help(name: &str, said: &str) -> String {
         "CLUSTERDOWN" => {
             format!("the cluster of {name} is not complete: look at CLUSTER INFO for the slots that nobody serves")
         }
+        "This" if said.contains("not currently serving") => format!(
+            "{name} has no ensemble that can work: start the other members, and compare the addresses of all of them"
+        ),
         _ => format!(
             "its log says why: docker compose logs --tail 50 {name}; where it is still starting, --wait waits for it"
         ),

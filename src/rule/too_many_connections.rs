@@ -5,7 +5,7 @@ use crate::observation::FailureKind as Kind;
 use crate::stack::Container;
 use crate::target::Protocol;
 
-/// MySQL's 1040, PostgreSQL's 53300, Redis' `max number of clients reached`, and their limits for one account.
+/// MySQL's 1040, PostgreSQL's 53300, Redis' `max number of clients reached`, those of brokers, and limits for one account.
 pub const RULE: Rule = Rule::new("too-many-connections", explain);
 
 fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
@@ -28,6 +28,8 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     }
     let limit = match failed.seen.check.target.protocol {
         Protocol::Redis => "maxclients",
+        Protocol::Memcached => "the limit (-c)",
+        Protocol::Amqp => "the connection limit",
         _ => "max_connections",
     };
     Some(Cause {

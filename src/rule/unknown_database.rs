@@ -6,11 +6,11 @@ use crate::observation::FailureKind as Kind;
 use crate::stack::Container;
 use crate::target::Protocol;
 
-/// MySQL's 1049 and PostgreSQL's 3D000.
+/// MySQL's 1049, PostgreSQL's 3D000, and AMQP's 530 for a virtual host.
 pub const RULE: Rule = Rule::new("unknown-database", explain);
 
-/// The variables that make a database when a server's volume is empty.
-pub const VARIABLES_READ: &[&str] = &["MYSQL_DATABASE", "MARIADB_DATABASE", "POSTGRES_DB"];
+/// The variables that make a database, or a virtual host, when a server's volume is empty.
+pub const VARIABLES_READ: &[&str] = &["MYSQL_DATABASE", "MARIADB_DATABASE", "POSTGRES_DB", "RABBITMQ_DEFAULT_VHOST"];
 
 fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     // A number of Redis' is no name that anybody has to create.
@@ -21,7 +21,8 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     let server = failed.server(facts);
     let name = server.map_or_else(|| failed.host().to_owned(), |server| server.service.clone());
     let database = failed.seen.check.target.path.clone();
-    let asked = database.as_ref().map_or_else(|| "the database that it asks for".into(), |it| format!("database {it}"));
+    let what = what(failed);
+    let asked = database.as_ref().map_or_else(|| format!("the {what} that it asks for"), |it| format!("{what} {it}"));
     Some(Cause {
         subject: format!("{from} -> {name}{}", database.as_ref().map(|it| format!("/{it}")).unwrap_or_default()),
         service: Some(from.clone()),
@@ -37,13 +38,29 @@ fn help(failed: &Failed, from: &str, name: &str, database: Option<&str>, server:
     let wanted = database.unwrap_or_default();
     if let Some((variable, _)) = made.iter().find(|(_, value)| *value == wanted) {
         return format!(
-            "{variable} of {name} makes it only when the volume is empty: create it by hand (CREATE DATABASE {wanted}), or start with an empty volume, which loses the data"
+            "{variable} of {name} makes it only when the volume is empty: create it by hand ({}), or start with an empty volume, which loses the data",
+            by_hand(failed, wanted)
         );
     }
     let origin = failed.origin();
     match nearest(wanted, made.iter().map(|(_, value)| *value)) {
-        Some(meant) => format!("{name} makes the database {meant}: is that the one meant in {origin} of {from}?"),
-        None => format!("correct the name in {origin} of {from}, or create the database in {name}"),
+        Some(meant) => {
+            format!("{name} makes the {} {meant}: is that the one meant in {origin} of {from}?", what(failed))
+        }
+        None => format!("correct the name in {origin} of {from}, or create the {} in {name}", what(failed)),
+    }
+}
+
+/// What clients call it.
+fn what(failed: &Failed) -> &'static str {
+    if failed.seen.check.target.protocol == Protocol::Amqp { "virtual host" } else { "database" }
+}
+
+/// How it is created.
+fn by_hand(failed: &Failed, wanted: &str) -> String {
+    match failed.seen.check.target.protocol {
+        Protocol::Amqp => format!("rabbitmqctl add_vhost {wanted}"),
+        _ => format!("CREATE DATABASE {wanted}"),
     }
 }
 
