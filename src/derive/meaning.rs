@@ -117,10 +117,10 @@ impl<'a> Meaning<'a> {
         let port = server_port.unwrap_or(self.port);
         let spoken = self.by_all(server, port);
         // AMQP 1.0, which other brokers speak, has the same scheme and is another protocol.
-        let other = |known: &Port| known.protocol != Protocol::Amqp;
-        let is_other =
-            spoken == Protocol::Amqp && server.and_then(|server| known_port(server, port)).is_some_and(other);
-        if is_other { Protocol::Tcp } else { spoken }
+        let other = |server: &&Container| technology(server).is_some_and(|known| known.protocol() != Protocol::Amqp);
+        let known = server.filter(other).and_then(|server| known_port(server, port));
+        let unknown = spoken == Protocol::Amqp && known.is_some_and(|known| known.protocol == Protocol::Tcp);
+        if unknown { Protocol::Tcp } else { spoken }
     }
 
     /// What a client speaks whose URL says `http` or `https`: gRPC answers no HTTP/1.1.

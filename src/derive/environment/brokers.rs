@@ -37,6 +37,8 @@ fn brokers_have_accounts_and_virtual_hosts() {
         (&[("RABBITMQ_HOST", "rabbitmq"), ("RABBITMQ_PORT", "5671")], &["tcp://rabbitmq:5671"]),
         // AMQP 1.0 has the same scheme.
         (&[("QUEUE_URL", "amqp://u:p@activemq:5672")], &["tcp://activemq:5672"]),
+        (&[("QUEUE_URL", "amqp://u:p@redis:6379")], &["amqp://redis:6379 u:p"]),
+        (&[("QUEUE_URL", "amqp://u:p@rabbitmq:15672")], &["amqp://rabbitmq:15672 u:p"]),
         (&[("NATS_URL", "nats://u:p@api:4222")], &["nats://api:4222 u:p"]),
         (&[("NATS_URL", "nats://word@api:4222")], &["nats://api:4222 word:-"]),
         (&[("NATS_URL", "nats://api")], &["nats://api:4222 credentials=none"]),
