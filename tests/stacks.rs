@@ -105,6 +105,11 @@ fn databases() {
 }
 
 #[test]
+fn brokers() {
+    hold(&case("stacks/brokers/expect.yaml"));
+}
+
+#[test]
 fn stale_volume() {
     hold(&case("stacks/stale-volume/expect.yaml"));
 }
