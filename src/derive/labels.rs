@@ -43,7 +43,7 @@ fn of_server(proxy: &Container, server: &Container, labels: &Labels) -> Vec<Conn
         let protocol = match scheme.map(String::as_str) {
             Some("https") => Protocol::Https,
             Some("h2c") => Protocol::Tcp,
-            _ => port.protocol(),
+            _ => port.protocol,
         };
         let target = Target::new(protocol, server.service.clone(), number);
         let origin = Origin::new(OriginKind::Label, name.clone(), Some(number.to_string()));
