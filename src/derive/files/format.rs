@@ -1,4 +1,8 @@
 //! The readers of formats. Each takes a text apart into entries; what cannot be read has none.
+//!
+//! Of languages that are no trees of settings, such as nginx' and k6's, a reader gives the addresses alone, with the scheme where
+//! that is known and what is filled in as `${NAME:default}`, and the files that are taken in, under keys that end in `include`
+//! or `import`.
 
 use super::entry::Entry;
 use super::{lines, toml, tree};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::entry::Entry;
 use super::mounted::MountedFile;
 use super::{collector, format, placeholders};
-use crate::catalog::Reader;
+use crate::catalog::{Format, Reader};
 use crate::stack::Container;
 
 /// A value of a file.
@@ -50,8 +50,27 @@ pub fn of<'a>(container: &Container, file: &'a MountedFile) -> Vec<Value<'a>> {
     if file.rule.reader == Some(Reader::OtelCollector) {
         collector::retain_started(&mut entries);
     }
-    let variables = |name: &str| Some((name.to_owned(), container.variable(name)?.to_owned()));
-    entries.into_iter().map(|entry| Value::filled(entry, file, &variables, &|_| None)).collect()
+    let said = |name: &str| if format == Format::K6 { of_command(container, name) } else { None };
+    let variables = |name: &str| {
+        let value = container.variable(name).filter(|_| said(name).is_none())?;
+        Some((name.to_owned(), value.to_owned()))
+    };
+    entries.into_iter().map(|entry| Value::filled(entry, file, &variables, &said)).collect()
+}
+
+/// A variable that the command gives a script: `-e NAME=value`, which wins over the environment.
+fn of_command(container: &Container, name: &str) -> Option<String> {
+    let mut words = container.command.iter().peekable();
+    let mut value = None;
+    while let Some(word) = words.next() {
+        let pair = match word.as_str() {
+            "-e" | "--env" => words.peek().map(|next| next.as_str()),
+            word => word.strip_prefix("--env=").or_else(|| word.strip_prefix("-e")),
+        };
+        let pair = pair.and_then(|pair| pair.split_once('='));
+        value = pair.filter(|(known, _)| *known == name).map(|(_, value)| value.to_owned()).or(value);
+    }
+    value
 }
 
 /// Settings by name, as what is looked for beside an address.
@@ -86,6 +105,24 @@ impl<'a> Index<'a> {
         match entry.name().rsplit_once('.') {
             Some((parent, _)) => self.get(&format!("{parent}.{key}")),
             None => self.get(key),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::derive::testing::container;
+
+    #[test]
+    fn commands_give_scripts_variables() {
+        let mut k6 = container("k6", "grafana/k6");
+        let words = ["run", "-e", "A=1", "--env=B=x=y", "-eC=3", "-e", "A=2", "/D=4.js", "--exec=E=5"];
+        k6.command = words.map(str::to_owned).to_vec();
+        for (name, expected) in
+            [("A", Some("2")), ("B", Some("x=y")), ("C", Some("3")), ("D", None), ("E", None), ("", None)]
+        {
+            assert_eq!(of_command(&k6, name).as_deref(), expected, "{name}");
         }
     }
 }

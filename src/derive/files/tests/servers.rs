@@ -129,6 +129,12 @@ fn what_single_products_read_is_known() {
             "apisix: {node_listen: 9080, control: {ip: web, port: 80}}\ndeployment: {etcd: {host: ['http://api:2379']}}\n",
             &["api:2379 2"],
         ),
+    ]);
+}
+
+#[test]
+fn what_single_servers_read_is_known() {
+    hold(&[
         (
             "shop/cruise",
             "/opt/config/cruisecontrol.properties",
