@@ -10,10 +10,11 @@ mod text;
 use std::collections::BTreeSet;
 
 use bollard::Docker;
+use tokio::time::timeout;
 
 use self::disk::Disk;
 use self::mounts::{Found, Inline, Mounts};
-use self::text::Texts;
+use self::text::{PATIENCE, Texts};
 use crate::catalog::{FileRule, catalog};
 use crate::compose::Project;
 use crate::derive::files::{MountedFile, Naming, Source, format, placeholders};
@@ -73,7 +74,10 @@ pub async fn from_containers(docker: &Docker, gathered: &mut Gathered) {
         return;
     }
     let places: BTreeSet<_> = wanted.iter().map(|wanted| (wanted.container.clone(), wanted.path.clone())).collect();
-    let mut found = files::read(docker, &places).await;
+    let Ok(mut found) = timeout(PATIENCE, files::read(docker, &places)).await else {
+        gathered.notes.push(format!("the engine did not give mounted files in {} s", PATIENCE.as_secs()));
+        return;
+    };
     for Wanted { container, path, rule, inline } in wanted {
         // What is not there was only looked for.
         let Some(Ok(text)) = found.remove(&(container.clone(), path.clone())) else { continue };

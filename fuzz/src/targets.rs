@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 
+use crosscheck::catalog::Format;
+use crosscheck::derive::files::{format, placeholders};
 use crosscheck::derive::{address, declared};
 use crosscheck::fuzzing;
 use crosscheck::observation::{Observation, Peer, PhaseName};
@@ -15,13 +17,14 @@ use crosscheck::text;
 pub type Run = fn(&[u8]);
 
 /// Every target, by name.
-pub const ALL: [(&str, Run); 21] = [
+pub const ALL: [(&str, Run); 22] = [
     ("address", address),
     ("amqp", amqp),
     ("certificate", certificate),
     ("declared", declared),
     ("dns", dns),
     ("dotenv", dotenv),
+    ("files", files),
     ("grpc", grpc),
     ("http", http),
     ("kafka", kafka),
@@ -257,6 +260,34 @@ pub fn wire(input: &[u8]) {
             let again = serde_json::to_vec(&observation).expect("an observation is JSON");
             assert_eq!(observation, serde_json::from_slice(&again).expect("what was written can be read"));
         }
+    }
+}
+
+/// Configuration files, in the format that the first byte chooses.
+pub fn files(input: &[u8]) {
+    const FORMATS: [Format; 13] = [
+        Format::Yaml,
+        Format::Json,
+        Format::Toml,
+        Format::Properties,
+        Format::Ini,
+        Format::Env,
+        Format::Words,
+        Format::Nginx,
+        Format::Haproxy,
+        Format::Caddyfile,
+        Format::Hcl,
+        Format::Logstash,
+        Format::K6,
+    ];
+    let (first, rest) = choice(input);
+    let text = String::from_utf8_lossy(rest);
+    let lines = text.split('\n').count() + 1;
+    for entry in format::entries(FORMATS[usize::from(first) % FORMATS.len()], &text) {
+        assert!(entry.line >= 1 && entry.column >= 1 && usize::try_from(entry.line).is_ok_and(|line| line <= lines));
+        // What fills placeholders in may hold some itself, and this one without an end.
+        let filled = placeholders::fill(&entry.value, &|name| (name.len() > 1).then(|| entry.value.clone()));
+        assert!(filled.len() <= (entry.value.len() + 1) * 80 * (entry.value.len() + 1));
     }
 }
 

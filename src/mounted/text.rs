@@ -11,7 +11,7 @@ const LARGEST: u64 = 1 << 20;
 /// No more files than these are read.
 const MOST_FILES: usize = 64;
 /// How long reading may take in all.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What was read so far.
 pub struct Texts {
@@ -67,9 +67,9 @@ fn read(file: &Path, within: Option<&Path>) -> Option<Result<String, String>> {
     if metadata.len() > LARGEST {
         return Some(Err(format!("it is larger than {} KiB", LARGEST >> 10)));
     }
-    Some(
-        std::fs::read(file)
-            .map_err(|error| text::io_error(&error))
-            .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it holds no text".to_owned())),
-    )
+    match std::fs::read(file) {
+        // What is no text, such as a key store, is no file of settings either.
+        Ok(bytes) => String::from_utf8(bytes).ok().map(Ok),
+        Err(error) => Some(Err(text::io_error(&error))),
+    }
 }
