@@ -1,8 +1,10 @@
 //! The targets: every reader of bytes that others wrote. Each takes any input, must not panic, and holds what it says.
 
 use std::cell::RefCell;
+use std::path::Path;
 
 use crosscheck::catalog::Format;
+use crosscheck::compose;
 use crosscheck::derive::files::{format, placeholders};
 use crosscheck::derive::{address, declared};
 use crosscheck::fuzzing;
@@ -17,10 +19,11 @@ use crosscheck::text;
 pub type Run = fn(&[u8]);
 
 /// Every target, by name.
-pub const ALL: [(&str, Run); 22] = [
+pub const ALL: [(&str, Run); 23] = [
     ("address", address),
     ("amqp", amqp),
     ("certificate", certificate),
+    ("compose", compose),
     ("declared", declared),
     ("dns", dns),
     ("dotenv", dotenv),
@@ -260,6 +263,33 @@ pub fn wire(input: &[u8]) {
             let again = serde_json::to_vec(&observation).expect("an observation is JSON");
             assert_eq!(observation, serde_json::from_slice(&again).expect("what was written can be read"));
         }
+    }
+}
+
+/// Compose files: read, planned as if all of it ran, and every place within the text.
+pub fn compose(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let (first, second) = halves(input);
+    let set = compose::Set {
+        files: ["/x/a.yaml", "/x/b.yaml"].map(Into::into).into(),
+        directory: "/x".into(),
+        variables: [("V".to_owned(), "kafka:9092".to_owned())].into(),
+    };
+    let read = |path: &Path| match path.to_str() {
+        Some("/x/a.yaml") => Ok(first.clone()),
+        Some("/x/b.yaml") => Ok(second.clone()),
+        // Whatever else is named has all of it.
+        _ => Ok(text.clone().into_owned()),
+    };
+    match compose::read(&set, &["*".to_owned()], &read) {
+        Ok(project) => {
+            let stack = compose::as_stack(&project, "x");
+            for connection in crosscheck::derive::all(&stack, Some(&project), &[], Path::new("/x")) {
+                assert_printable(&connection.target.to_string());
+                assert!(connection.origin.location.is_none_or(|at| at.line > 0 && at.column > 0));
+            }
+        }
+        Err(error) => assert_printable(&error.to_string()),
     }
 }
 
