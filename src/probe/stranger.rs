@@ -49,6 +49,8 @@ pub(super) fn fault(said: &[u8], expected: &str) -> Fault {
         words
     } else if let Some(words) = postgres(said) {
         format!("a PostgreSQL server answered: {words}")
+    } else if is_http2(said) {
+        "HTTP/2 is spoken there without an upgrade, as gRPC does".to_owned()
     } else if said.iter().all(|&byte| byte == b'\r' || byte == b'\n') {
         "it said nothing but line ends".to_owned()
     } else {
@@ -81,6 +83,11 @@ fn postgres(said: &[u8]) -> Option<String> {
     let [b'E', 0, 0, _, _, fields @ ..] = said else { return None };
     let message = fields.split(|&byte| byte == 0).find_map(|field| field.strip_prefix(b"M"))?;
     Some(first_line(message))
+}
+
+/// Whether the first frame is the settings of a server of HTTP/2 (RFC 9113, section 3.4), which some send unasked.
+fn is_http2(said: &[u8]) -> bool {
+    matches!(said, [0, 0, length, 4, 0, 0, 0, 0, 0, ..] if length.is_multiple_of(6))
 }
 
 /// The first line that says something; bytes that are no text are escaped.
@@ -119,6 +126,8 @@ mod tests {
                 FailureKind::WrongProtocol,
                 "a PostgreSQL server answered: unsupported frontend protocol 18.3",
             ),
+            (b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64", FailureKind::WrongProtocol, "HTTP/2 is spoken there"),
+            (b"\0\0\x06\x04\x01\0\0\0\0", FailureKind::WrongProtocol, "it said"),
             (b"\x05\0\0\0\x0b\x08\x05\x1a\0", FailureKind::WrongProtocol, "X protocol"),
             (b"\x15\x03\x03\x00\x02\x02\x46", FailureKind::TlsExpected, "TLS alert"),
             (b"\r\n\r\n", FailureKind::WrongProtocol, "nothing but line ends"),
