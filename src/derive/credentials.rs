@@ -22,7 +22,8 @@ const DATABASES: &[&str] = &["DATABASE", "DB", "NAME", "DBNAME", "DB_NAME", "DAT
 pub struct Found {
     /// Its credentials.
     pub credentials: Option<Credentials>,
-    /// Where there are none, why: `none` (the client surely has none) or `file` (they stand in a file).
+    /// Where no setting holds them, why: `none` (the client surely has none), `file` (they stand in a file) or `default`
+    /// (they are those that every client of the protocol has that is given none).
     pub absent: Option<&'static str>,
 }
 
@@ -63,7 +64,7 @@ pub fn find(address: &Address, variable: &Variable, environment: &Environment, p
         _ if file => Some("file"),
         // All clients log in, and with these where they are given none.
         Protocol::Amqp if surely && user.is_none() => {
-            return Found { credentials: Some(pair("guest", "guest")), absent: None };
+            return Found { credentials: Some(pair("guest", "guest")), absent: Some("default") };
         }
         Protocol::Amqp => None,
         Protocol::Nats if has_key(environment) => None,

@@ -21,6 +21,8 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     };
     let help = if required {
         format!("give {from} the password of {server} (see {})", failed.origin())
+    } else if failed.seen.check.setting("credentials") == Some("default") {
+        format!("{from} is given no account and logs in as guest: give it one of {server} (see {})", failed.origin())
     } else if let Some(remedy) = remedy(&failed.failure.detail) {
         format!("{remedy}; its name stands in {} of {from}", failed.origin())
     } else {
@@ -82,6 +84,23 @@ mod tests {
             let told = remedy(words);
             assert_eq!(told.is_some(), remedied.is_some(), "{words}");
             assert!(told.unwrap_or_default().contains(remedied.unwrap_or_default()), "{words}");
+        }
+    }
+
+    #[test]
+    fn an_account_that_nobody_named_is_told() {
+        let facts =
+            Facts { stack: stack([container("app", "app:1"), container("queue", "rabbitmq:4")]), ..Facts::default() };
+        let from = crate::derive::vantage(&facts.stack.containers[0]);
+        for (settings, told) in [(&[("credentials", "default")][..], true), (&[], false)] {
+            let seen = Seen::of(Check {
+                settings: pairs(settings),
+                ..testing::check(from.clone(), Protocol::Amqp, "queue", 5672)
+            });
+            let kind = Kind::AuthenticationFailed;
+            let failure = Failure { phase: PhaseName::Login, kind, detail: String::new() };
+            let help = explain(&facts, &Failed { seen: &seen, redirect: None, failure: &failure }).unwrap().help;
+            assert_eq!(help.contains("logs in as guest"), told, "{help}");
         }
     }
 

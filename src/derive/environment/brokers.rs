@@ -10,7 +10,7 @@ fn brokers_have_accounts_and_virtual_hosts() {
         (&[("AMQP_URL", "amqp://shop:p@rabbitmq/%2Forders")], &["amqp://rabbitmq:5672/orders shop:p"]),
         (&[("AMQP_URL", "amqp://shop:p@rabbitmq//")], &["amqp://rabbitmq:5672 shop:p"]),
         // Who is given no account has the usual one, unless it may stand elsewhere.
-        (&[("AMQP_URL", "amqp://rabbitmq")], &["amqp://rabbitmq:5672 guest:guest"]),
+        (&[("AMQP_URL", "amqp://rabbitmq")], &["amqp://rabbitmq:5672 guest:guest credentials=default"]),
         (&[("AMQP_URL", "amqp://rabbitmq"), ("RABBITMQ_PASS", "p")], &["amqp://rabbitmq:5672"]),
         (&[("AMQP_URL", "amqp://rabbitmq"), ("AMQP_PASSWORD_FILE", "/p")], &["amqp://rabbitmq:5672 credentials=file"]),
         (&[("AMQP_URL", "amqps://shop:p@rabbitmq/orders")], &["tcp://rabbitmq:5672 tls=true"]),
