@@ -5,7 +5,7 @@
 //! or `import`.
 
 use super::entry::Entry;
-use super::{lines, toml, tree};
+use super::{caddy, haproxy, hcl, javascript, lines, logstash, nginx, toml, tree};
 use crate::catalog::Format;
 
 /// The values of a text in a format.
@@ -18,9 +18,27 @@ pub fn entries(format: Format, text: &str) -> Vec<Entry> {
         Format::Ini => lines::ini(text),
         Format::Env => lines::env(text),
         Format::Words => lines::words(text),
-        // Not read yet: such a file says nothing.
-        Format::Nginx | Format::Haproxy | Format::Caddyfile | Format::Hcl | Format::Logstash | Format::K6 => Vec::new(),
+        Format::Nginx => nginx::entries(text),
+        Format::Haproxy => haproxy::entries(text),
+        Format::Caddyfile => with_usual_placeholders(caddy::entries(text)),
+        Format::Hcl => hcl::entries(text),
+        Format::Logstash => logstash::entries(text),
+        Format::K6 => javascript::entries(text, &|_| None),
     }
+}
+
+/// Caddy writes `{$NAME:default}`.
+fn with_usual_placeholders(mut entries: Vec<Entry>) -> Vec<Entry> {
+    for entry in &mut entries {
+        entry.value = entry.value.replace("{$", "${");
+    }
+    entries
+}
+
+/// What a script of k6 requests, where these variables are set: their values are filled in later, as everywhere.
+#[must_use]
+pub fn of_script(text: &str, is_set: &dyn Fn(&str) -> bool) -> Vec<Entry> {
+    javascript::entries(text, &|name| is_set(name).then(|| format!("${{{name}}}")))
 }
 
 #[cfg(test)]

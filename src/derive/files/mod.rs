@@ -4,13 +4,20 @@
 //! a text apart; [`application`], [`prometheus`] and [`collector`] know what takes more than a list of keys.
 
 mod application;
+mod caddy;
 mod collector;
 pub mod entry;
 pub mod format;
+mod haproxy;
+mod hcl;
+mod javascript;
 mod lines;
+mod logstash;
 mod mounted;
+mod nginx;
 pub mod placeholders;
 mod prometheus;
+mod scan;
 mod stated;
 mod toml;
 mod tree;
@@ -41,5 +48,7 @@ pub fn derive(stack: &Stack, files: &[MountedFile], here: &Path) -> Vec<Connecti
     found
 }
 
+#[cfg(test)]
+mod hostile_tests;
 #[cfg(test)]
 mod tests;

@@ -46,11 +46,16 @@ impl<'a> Value<'a> {
 #[must_use]
 pub fn of<'a>(container: &Container, file: &'a MountedFile) -> Vec<Value<'a>> {
     let Some(format) = file.rule.format_of(&file.path) else { return Vec::new() };
-    let mut entries = format::entries(format, &file.text);
+    let said = |name: &str| if format == Format::K6 { of_command(container, name) } else { None };
+    let mut entries = match format {
+        Format::K6 => {
+            format::of_script(&file.text, &|name| said(name).is_some() || container.variable(name).is_some())
+        }
+        _ => format::entries(format, &file.text),
+    };
     if file.rule.reader == Some(Reader::OtelCollector) {
         collector::retain_started(&mut entries);
     }
-    let said = |name: &str| if format == Format::K6 { of_command(container, name) } else { None };
     let variables = |name: &str| {
         let value = container.variable(name).filter(|_| said(name).is_none())?;
         Some((name.to_owned(), value.to_owned()))

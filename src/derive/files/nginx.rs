@@ -1,0 +1,263 @@
+//! nginx's configuration (<https://nginx.org/en/docs/>), as far as it says whom it connects to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::entry::Entry;
+use super::scan::{At, Path, Scanner, add, short};
+
+/// Every directive with its first argument: `listen`, `proxy_pass`, and `upstream.NAME.server` of the servers in an upstream.
+/// Other blocks give no names to a key.
+///
+/// What passes to an upstream by its name is not told itself: its servers are, with the scheme by which it is passed to them
+/// (`http://app:8080`). Variables that `set` gives one value are put in. Servers that are `down`, and sockets in files, are
+/// left out.
+#[must_use]
+pub fn entries(text: &str) -> Vec<Entry> {
+    entries_among(text, &[])
+}
+
+/// As [`entries`], where the server's configuration is in `others` too: what is passed there to an upstream here, and here to
+/// one there.
+#[must_use]
+pub fn entries_among(text: &str, others: &[&str]) -> Vec<Entry> {
+    let here = directives(text);
+    let others: Vec<_> = others.iter().map(|text| directives(text)).collect();
+    let all = || others.iter().chain([&here]);
+    let upstreams: BTreeSet<_> = all().flatten().filter_map(|it| it.upstream.as_deref()).collect();
+    // The upstreams that something is passed to, each with the scheme by which that is done.
+    let mut schemes: BTreeMap<String, String> = BTreeMap::new();
+    for directives in all() {
+        let variables = variables(directives);
+        for directive in directives.iter().filter(|directive| directive.passes()) {
+            let value = put_in(&directive.value, &variables);
+            let (scheme, name) = passed_to(&value);
+            if upstreams.contains(name) && !scheme.is_empty() {
+                schemes.insert(name.to_owned(), scheme.to_owned());
+            }
+        }
+    }
+    let variables = variables(&here);
+    let mut found = Vec::new();
+    for directive in &here {
+        let mut value = directive.value.clone();
+        if directive.passes() {
+            value = put_in(&value, &variables);
+            if upstreams.contains(passed_to(&value).1) {
+                continue;
+            }
+        } else if let (Some(upstream), "server") = (&directive.upstream, directive.name.as_str())
+            && let Some(scheme) = schemes.get(upstream)
+        {
+            value = format!("{scheme}://{value}");
+        }
+        if !directive.down && !value.contains("unix:") && directive.name != "set" {
+            add(&mut found, Some(directive.key.clone()), &value, directive.at);
+        }
+    }
+    found
+}
+
+/// The scheme of what is passed to, or nothing, and the name.
+fn passed_to(value: &str) -> (&str, &str) {
+    let (scheme, rest) = value.split_once("://").unwrap_or(("", value));
+    (scheme, rest.split('/').next().unwrap_or_default())
+}
+
+impl Directive {
+    fn passes(&self) -> bool {
+        self.name.ends_with("_pass")
+    }
+}
+
+/// Longer values of variables are no addresses.
+const LONGEST: usize = 256;
+
+/// A directive with its first argument.
+struct Directive {
+    key: String,
+    name: String,
+    value: String,
+    /// The second argument of `set`.
+    second: String,
+    down: bool,
+    /// The upstream that it stands in.
+    upstream: Option<String>,
+    at: At,
+}
+
+fn directives(text: &str) -> Vec<Directive> {
+    let mut scanner = Scanner::new(text);
+    let mut path = Path::default();
+    let mut upstream: Option<(usize, String)> = None;
+    let mut words: Vec<(String, At)> = Vec::new();
+    let mut found = Vec::new();
+    while let Some(next) = scanner.peek() {
+        let at = scanner.at();
+        match next {
+            '#' => drop(scanner.line()),
+            ';' => {
+                scanner.next();
+                found.extend(directive(std::mem::take(&mut words), &path, upstream.as_ref().map(|(_, name)| name)));
+            }
+            '{' => {
+                scanner.next();
+                let block: Vec<_> = std::mem::take(&mut words).into_iter().map(|(word, _)| word).collect();
+                match block.as_slice() {
+                    [first, name, ..] if first == "upstream" => {
+                        path.open(&[first, name]);
+                        upstream.get_or_insert((path.depth(), short(name).to_owned()));
+                    }
+                    _ => path.open::<&str>(&[]),
+                }
+            }
+            '}' => {
+                scanner.next();
+                words.clear();
+                upstream = upstream.filter(|(depth, _)| *depth < path.depth());
+                path.close();
+            }
+            '"' | '\'' => {
+                scanner.next();
+                let inner = scanner.at();
+                words.push((scanner.quoted(next), inner));
+            }
+            _ if next.is_whitespace() => drop(scanner.next()),
+            _ => words.push((word(&mut scanner), at)),
+        }
+    }
+    found
+}
+
+/// A word without quotes; `${name}` in it is a variable, and no block.
+fn word(scanner: &mut Scanner) -> String {
+    let mut word = String::new();
+    loop {
+        word.push_str(scanner.while_in(|c| !c.is_whitespace() && !matches!(c, ';' | '{' | '}' | '$' | '\\')));
+        match scanner.peek() {
+            Some('\\') => {
+                word.push_str(scanner.skip(1));
+                word.extend(scanner.next());
+            }
+            Some('$') if scanner.eat("${") => {
+                word.push('$');
+                word.push_str(scanner.while_in(|c| c.is_alphanumeric() || c == '_'));
+                scanner.eat("}");
+            }
+            Some('$') => word.push_str(scanner.skip(1)),
+            // A quantifier in a pattern: `location ~ ^/[a-z]{2}/`.
+            Some('{') if scanner.rest()[1..].starts_with(|c: char| c.is_ascii_digit()) => {
+                word.push_str(scanner.until("}"));
+            }
+            _ => return word,
+        }
+    }
+}
+
+fn directive(words: Vec<(String, At)>, path: &Path, upstream: Option<&String>) -> Option<Directive> {
+    let mut words = words.into_iter();
+    let (name, _) = words.next()?;
+    let (value, at) = words.next()?;
+    let more: Vec<_> = words.map(|(word, _)| word).collect();
+    Some(Directive {
+        key: path.key(&name)?,
+        down: more.iter().any(|word| word == "down"),
+        second: more.into_iter().next().unwrap_or_default(),
+        upstream: upstream.cloned(),
+        name,
+        value,
+        at,
+    })
+}
+
+/// The variables that `set` gives one plain value.
+fn variables(directives: &[Directive]) -> BTreeMap<&str, &str> {
+    let mut found = BTreeMap::new();
+    let mut several = BTreeSet::new();
+    for directive in directives.iter().filter(|it| it.name == "set" && it.value.starts_with('$')) {
+        let (name, value) = (&directive.value[1..], directive.second.as_str());
+        if value.len() > LONGEST || value.contains('$') || found.insert(name, value).is_some_and(|known| known != value)
+        {
+            several.insert(name);
+        }
+    }
+    found.retain(|name, _| !several.contains(name));
+    found
+}
+
+/// A value with its variables; those that are not known stay.
+fn put_in(value: &str, variables: &BTreeMap<&str, &str>) -> String {
+    let mut out = String::new();
+    let mut rest = value;
+    while let Some(at) = rest.find('$').filter(|_| out.len() <= 4096) {
+        let after = &rest[at + 1..];
+        let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
+        out.push_str(&rest[..at]);
+        out.push_str(variables.get(&after[..end]).copied().unwrap_or(&rest[at..=at + end]));
+        rest = &after[end..];
+    }
+    out.push_str(rest);
+    // What follows the authority is the request's, and says nothing of where it goes.
+    match out.split_once("://") {
+        Some((scheme, rest)) if rest.contains('$') => {
+            let authority = rest.split('/').next().unwrap_or_default();
+            if authority.contains('$') { out } else { format!("{scheme}://{authority}") }
+        }
+        _ => out,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scan::shown;
+    use super::*;
+
+    #[test]
+    fn directives_become_entries() {
+        for (text, expected) in [
+            ("proxy_pass http://app:8080;", &["proxy_pass=http://app:8080 @1:12"][..]),
+            (
+                "http {\n  server {\n    listen 80;\n    location / { proxy_pass http://app:8080/x/; }\n  }\n}",
+                &["listen=80 @3:12", "proxy_pass=http://app:8080/x/ @4:29"],
+            ),
+            (
+                "upstream app { server app1:80 weight=5; server 'app2'; keepalive 8; }\nlocation / { proxy_pass http://app; }",
+                &[
+                    "upstream.app.server=http://app1:80 @1:23",
+                    "upstream.app.server=http://app2 @1:49",
+                    "upstream.app.keepalive=8 @1:66",
+                ],
+            ),
+            // In a stream nothing says what is passed; the upstream may stand behind what passes to it.
+            ("proxy_pass db; upstream db { server db1:5432; }", &["upstream.db.server=db1:5432 @1:37"]),
+            ("grpc_pass grpc://x/y; upstream x { server a:1; }", &["upstream.x.server=grpc://a:1 @1:43"]),
+            ("fastcgi_pass php:9000;", &["fastcgi_pass=php:9000 @1:14"]),
+            ("fastcgi_pass unix:/run/php.sock; upstream a { server unix:/x; server b:1 down; }", &[]),
+            // Variables
+            ("set $up http://app:80; proxy_pass $up;", &["proxy_pass=http://app:80 @1:35"]),
+            ("set $up app; proxy_pass http://$up:80$request_uri;", &["proxy_pass=http://app:80$request_uri @1:25"]),
+            ("set $up app; proxy_pass http://${up}:80/x$request_uri;", &["proxy_pass=http://app:80 @1:25"]),
+            ("set $up a; set $up b; proxy_pass http://$up:80;", &["proxy_pass=http://$up:80 @1:34"]),
+            ("proxy_pass http://$host;", &["proxy_pass=http://$host @1:12"]),
+            // Comments, quotes and patterns
+            (
+                "# proxy_pass http://a;\nlocation ~ \"^/x{2}\" { # }\n  return 200; }\nproxy_pass http://b:1;",
+                &["return=200 @3:10", "proxy_pass=http://b:1 @4:12"],
+            ),
+            ("location ~ ^/[a-z]{2}/ { proxy_pass http://b:1; }", &["proxy_pass=http://b:1 @1:37"]),
+            ("\u{feff}listen 80;\r\nlisten \u{e4};", &["listen=80 @1:8", "listen=\u{e4} @2:8"]),
+            ("proxy_pass http://a:1", &[]),
+            ("}}}; ;; {{ x y; ", &["x=y @1:14"]),
+            ("", &[]),
+        ] {
+            assert_eq!(shown(&entries(text)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn upstreams_may_stand_in_another_file() {
+        let (upstreams, site) = ("upstream web { server web:8000; }", "location / { proxy_pass http://web; }");
+        assert_eq!(shown(&entries_among(upstreams, &[site])), ["upstream.web.server=http://web:8000 @1:23"]);
+        assert!(entries_among(site, &[upstreams]).is_empty());
+        assert_eq!(shown(&entries(site)), ["proxy_pass=http://web @1:25"]);
+    }
+}
