@@ -12,6 +12,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
+use crate::derive::{self, Connection, files};
 use crate::observation::{FailureKind, Listener, Observation};
 use crate::plan::Credentials;
 use crate::probe::dns::client::{Question, Reply};
@@ -21,6 +22,7 @@ use crate::probe::{
     Attempt, Options, Request, Stream, amqp, dns, grpc, http, kafka, memcached, mongodb, mysql, nats, postgres, redis,
     sockets, zookeeper,
 };
+use crate::stack::{Container, Stack};
 use crate::target::Protocol;
 
 /// A peer that has said everything that it will say, listens to all, and closes.
@@ -156,6 +158,25 @@ pub fn certificate(der: &[u8], host: &str) -> Option<Vec<String>> {
         (Cover::Unreadable, _) => None,
         (Cover::Host | Cover::CommonName(_) | Cover::Others, names) => Some(names),
     }
+}
+
+/// What is derived from a container `app` with this entrypoint, command and healthcheck, beside one named `db`.
+#[must_use]
+pub fn command(words: &[String]) -> Vec<Connection> {
+    let container = |service: &str, image: &str, command: &[String]| Container {
+        id: service.into(),
+        service: service.into(),
+        image: image.into(),
+        command: command.to_vec(),
+        healthcheck: command.to_vec(),
+        environment: vec![("DB_HOST".into(), "db".into())],
+        ..Container::default()
+    };
+    let containers = vec![container("app", "app", words), container("db", "mysql:9", &[])];
+    let stack = Stack { containers, ..Stack::default() };
+    let mut found = derive::command::derive(&stack);
+    found.extend(derive::healthcheck::derive(&stack));
+    found
 }
 
 /// A request that costs nothing: no name to resolve, a second's time, no options.

@@ -19,10 +19,11 @@ use crosscheck::text;
 pub type Run = fn(&[u8]);
 
 /// Every target, by name.
-pub const ALL: [(&str, Run); 23] = [
+pub const ALL: [(&str, Run); 24] = [
     ("address", address),
     ("amqp", amqp),
     ("certificate", certificate),
+    ("command", command),
     ("compose", compose),
     ("declared", declared),
     ("dns", dns),
@@ -388,6 +389,21 @@ pub fn declared(input: &[u8]) {
     }
     if let Err(error) = declared::target(&stack, &text) {
         assert_told(&error.to_string());
+    }
+}
+
+/// A container's command and healthcheck, a word a line.
+pub fn command(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let words: Vec<_> = text.split('\n').map(str::to_owned).collect();
+    for words in
+        [words, ["sh", "-c", &text].map(str::to_owned).to_vec(), ["CMD-SHELL", &text].map(str::to_owned).to_vec()]
+    {
+        for connection in fuzzing::command(&words) {
+            assert!(!connection.target.host.is_empty() && connection.target.port != 0, "{connection:?}");
+            assert_printable(&connection.origin.name);
+            assert_printable(&connection.origin.value.unwrap_or_default());
+        }
     }
 }
 

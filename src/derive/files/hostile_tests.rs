@@ -1,6 +1,10 @@
 //! What nobody would write: every reader must end soon, and keep little.
 
 use super::*;
+use crate::catalog::Format;
+
+const FORMATS: [Format; 6] =
+    [Format::Nginx, Format::Haproxy, Format::Caddyfile, Format::Hcl, Format::Logstash, Format::K6];
 
 #[test]
 fn no_text_takes_long() {
@@ -52,7 +56,8 @@ fn no_text_takes_long() {
     texts.push(format!("set $a {long}; {}", "proxy_pass $a;".repeat(1 << 15)));
     texts.push(format!("const a='{long}'; {}", "http.get(a);".repeat(1 << 15)));
     for text in &texts {
-        for entries in crate::fuzzing::configuration(text) {
+        for format in FORMATS {
+            let entries = format::entries(format, text);
             let size: usize = entries.iter().map(|entry| entry.key.len() + entry.value.len()).sum();
             assert!(size <= 64 << 20, "{size} bytes of {:?}", &text[..8.min(text.len())]);
         }
