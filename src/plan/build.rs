@@ -90,7 +90,7 @@ fn other_login(known: &Check, connection: &Connection) -> bool {
     // Of two Kafka clients that both say how they connect, neither proves the other.
     let protocols = (known.security.kafka_protocol(), connection.security.kafka_protocol());
     known.target.protocol == Protocol::Kafka
-        && connection.origin.kind == OriginKind::Environment
+        && connection.origin.kind.is_setting()
         && matches!(protocols, (Some(one), Some(other)) if one != other)
 }
 

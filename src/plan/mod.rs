@@ -160,6 +160,14 @@ pub enum OriginKind {
     DependsOn,
 }
 
+impl OriginKind {
+    /// Whether it is a setting of the client itself.
+    #[must_use]
+    pub const fn is_setting(self) -> bool {
+        matches!(self, Self::Environment | Self::Command | Self::File)
+    }
+}
+
 /// What is expected of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

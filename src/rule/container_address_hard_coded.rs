@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{Cause, Facts, Failed, Rule};
 use crate::observation::FailureKind as Kind;
-use crate::plan::{Check, OriginKind};
+use crate::plan::Check;
 use crate::stack::{Container, Network};
 
 /// A client's setting has an address that the engine gave a container, or that no container has any more.
@@ -48,7 +48,7 @@ fn inspect(facts: &Facts) -> Vec<Cause> {
 }
 
 fn written_down(facts: &Facts, check: &Check) -> Option<Cause> {
-    let origin = check.origins.iter().find(|origin| origin.kind == OriginKind::Environment)?;
+    let origin = check.origins.iter().find(|origin| origin.kind.is_setting())?;
     let client = facts.stack.by_id(check.from.container()?)?;
     let address: IpAddr = check.target.host.parse().ok()?;
     let server: &Container = facts.stack.at_address(address)?;

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::{Cause, Facts, Failed, Rule};
 use crate::observation::FailureKind as Kind;
-use crate::plan::OriginKind;
 use crate::stack::Container;
 use crate::target::host_and_port;
 use crate::text;
@@ -34,7 +33,7 @@ fn explain(facts: &Facts, failed: &Failed) -> Option<Cause> {
     }
     let port = failed.port();
     let meant = meant(facts, client, port);
-    let from_settings = failed.seen.check.origins.iter().any(|origin| origin.kind == OriginKind::Environment);
+    let from_settings = failed.seen.check.origins.iter().any(|origin| origin.kind.is_setting());
     if client.on_host_network() || (meant.is_empty() && !from_settings) {
         return None;
     }
