@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-use crate::derive::{self, Connection, files};
+use crate::derive::{self, Connection};
 use crate::observation::{FailureKind, Listener, Observation};
 use crate::plan::Credentials;
 use crate::probe::dns::client::{Question, Reply};

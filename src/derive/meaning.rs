@@ -157,7 +157,14 @@ impl<'a> Meaning<'a> {
             return spoken.unwrap_or(if is_kafka { Protocol::Kafka } else { Protocol::Tcp });
         }
         if let Some(protocol) = self.settled {
-            return protocol;
+            // Of a server's other ports the catalogue knows better: `nats://` also stands before the port of its cluster. Which
+            // of a broker's listeners a port is, its own settings say.
+            if protocol == Protocol::Kafka {
+                return protocol;
+            }
+            let other =
+                self.scheme.and_then(|known| known.ports.get(&port)).filter(|port| port.protocol == Protocol::Tcp);
+            return other.map_or(protocol, |port| port.protocol);
         }
         match (by_variable(), server) {
             (Some(known), _) => known

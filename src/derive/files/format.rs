@@ -23,7 +23,7 @@ pub fn entries(format: Format, text: &str) -> Vec<Entry> {
         Format::Caddyfile => with_usual_placeholders(caddy::entries(text)),
         Format::Hcl => hcl::entries(text),
         Format::Logstash => logstash::entries(text),
-        Format::K6 => javascript::entries(text, &|_| None),
+        Format::K6 => of_script(text, &|_| false),
     }
 }
 
@@ -35,10 +35,31 @@ fn with_usual_placeholders(mut entries: Vec<Entry>) -> Vec<Entry> {
     entries
 }
 
+/// What a file of nginx says, among the others of the same server.
+#[must_use]
+pub fn of_nginx(text: &str, others: &[&str]) -> Vec<Entry> {
+    nginx::entries_among(text, others)
+}
+
 /// What a script of k6 requests, where these variables are set: their values are filled in later, as everywhere.
 #[must_use]
 pub fn of_script(text: &str, is_set: &dyn Fn(&str) -> bool) -> Vec<Entry> {
-    javascript::entries(text, &|name| is_set(name).then(|| format!("${{{name}}}")))
+    let mut found = javascript::entries(text, &|name| is_set(name).then(|| format!("${{{name}}}")));
+    found.extend(imports(text));
+    found
+}
+
+/// The scripts that a script takes in from beside it: `import … from './shop.js'`.
+fn imports(text: &str) -> Vec<Entry> {
+    let lines = text.lines().zip(1..).filter(|(line, _)| line.trim_start().starts_with("import "));
+    let one = |(line, number): (&str, usize)| {
+        let (before, rest) = line.split_once("from ")?;
+        let quote = rest.trim_start().chars().next().filter(|first| matches!(first, '\'' | '"'))?;
+        let path = rest.trim_start()[1..].split(quote).next()?;
+        let column = before.chars().count() + "from ".len() + 2;
+        path.starts_with('.').then(|| Entry::new("import", path, (number, column)))
+    };
+    lines.filter_map(one).collect()
 }
 
 #[cfg(test)]
@@ -84,7 +105,11 @@ mod tests {
             (Format::Yaml, "a: [1\n", &[]),
             (Format::Toml, "a = \n", &[]),
             (Format::Json, "", &[]),
-            (Format::K6, "http.get('http://api')", &[]),
+            (
+                Format::K6,
+                "import { a } from './a.js';\nhttp.get('http://api')",
+                &["http.get=http://api 2:11", "import=./a.js 1:20"],
+            ),
         ] {
             let told = |entry: &Entry| format!("{}={} {}:{}", entry.key, entry.value, entry.line, entry.column);
             let found: Vec<_> = entries(format, text).iter().map(told).collect();

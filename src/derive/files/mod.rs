@@ -41,7 +41,7 @@ pub fn derive(stack: &Stack, files: &[MountedFile], here: &Path) -> Vec<Connecti
             own.iter().partition(|file| file.rule.reader == Some(Reader::Application));
         found.extend(application::derive(stack, container, &application, here));
         for file in others {
-            found.extend(stated::derive(stack, container, file, here));
+            found.extend(stated::derive(stack, container, (file, &own), here));
             found.extend(prometheus::derive(stack, container, (file, &own), here));
         }
     }

@@ -33,11 +33,11 @@ pub fn derive(
 ) -> Vec<Connection> {
     let parent = file.named_by.as_ref().and_then(|naming| {
         let parent = files.iter().find(|parent| parent.path == naming.path && parent.named_by.is_none())?;
-        Some((naming, values::of(container, parent), prefix(parent.rule.reader)?))
+        Some((naming, values::of(container, parent, &[]), prefix(parent.rule.reader)?))
     });
     let values = match (prefix(file.rule.reader), &parent) {
         (None, None) => return Vec::new(),
-        _ => values::of(container, file),
+        _ => values::of(container, file, &[]),
     };
     let mut found = Found::default();
     if let Some(prefix) = prefix(file.rule.reader) {

@@ -34,8 +34,13 @@ pub struct Address<'a> {
 
 /// The connections of one file.
 #[must_use]
-pub fn derive(stack: &Stack, container: &Container, file: &MountedFile, here: &Path) -> Vec<Connection> {
-    let values = values::of(container, file);
+pub fn derive(
+    stack: &Stack,
+    container: &Container,
+    (file, others): (&MountedFile, &[&MountedFile]),
+    here: &Path,
+) -> Vec<Connection> {
+    let values = values::of(container, file, others);
     let mut pairs = values::pairs(&values);
     if let Some(keys) = &file.rule.addresses {
         return connections(stack, container, &addresses(container, keys, &values), &pairs, here);

@@ -44,12 +44,16 @@ impl<'a> Value<'a> {
 
 /// Every value of a file.
 #[must_use]
-pub fn of<'a>(container: &Container, file: &'a MountedFile) -> Vec<Value<'a>> {
+pub fn of<'a>(container: &Container, file: &'a MountedFile, others: &[&MountedFile]) -> Vec<Value<'a>> {
     let Some(format) = file.rule.format_of(&file.path) else { return Vec::new() };
     let said = |name: &str| if format == Format::K6 { of_command(container, name) } else { None };
     let mut entries = match format {
-        Format::K6 => {
-            format::of_script(&file.text, &|name| said(name).is_some() || container.variable(name).is_some())
+        Format::K6 => format::of_script(&file.text, &|name| said(name).is_some() || container.variable(name).is_some()),
+        // What is passed on to an upstream by its name may have it in another file.
+        Format::Nginx => {
+            let others = others.iter().filter(|other| other.path != file.path);
+            let others = others.filter(|other| other.rule.format_of(&other.path) == Some(Format::Nginx));
+            format::of_nginx(&file.text, &others.map(|other| other.text.as_str()).collect::<Vec<_>>())
         }
         _ => format::entries(format, &file.text),
     };
