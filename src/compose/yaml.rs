@@ -218,6 +218,7 @@ impl<'a> Reader<'a> {
     /// The entries of a mapping up to its end. Its own keys win over those that are merged into it, and of these the first.
     fn entries(&mut self) -> Result<(Vec<Entry>, Place), YamlError> {
         let (mut own, mut merged): (Vec<Entry>, Vec<Entry>) = (Vec::new(), Vec::new());
+        let mut lines: HashMap<String, usize> = HashMap::new();
         let end = loop {
             let (event, place) = self.next()?;
             if matches!(event, Event::MappingEnd) {
@@ -235,15 +236,15 @@ impl<'a> Reader<'a> {
             let value = self.node(start, at)?;
             if is_merge {
                 merged.extend(to_merge(value)?);
-            } else if let Some(first) = own.iter().find(|entry| entry.key == key) {
-                let reason = format!("the key `{key}` is there already, in line {}", first.place.line);
+            } else if let Some(first) = lines.insert(key.clone(), place.line) {
+                let reason = format!("the key `{key}` is there already, in line {first}");
                 return Err(YamlError::at(place, reason));
             } else {
                 own.push(Entry { key, place, node: value });
             }
         };
         for entry in merged {
-            if !own.iter().any(|known| known.key == entry.key) {
+            if lines.insert(entry.key.clone(), entry.place.line).is_none() {
                 own.push(entry);
             }
         }

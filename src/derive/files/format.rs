@@ -76,12 +76,12 @@ mod tests {
         let env = "# A=b\nA=x:1\nexport B=\"y:2\"\n\nC='z'\n";
         let words = "# a b\nreplicaof db 6379 # why\ndir \"/tmp\"\n[OUTPUT]\n  Host x\n[output]\n  Host y\nalone\n";
         for (format, text, expected) in [
-            (Format::Yaml, yaml, &["a.0.b=x:1 2:9", "a.0.c.0=y:2 2:20", "f=ü 5:4"][..]),
-            (Format::Json, "{\n\t\"a\": {\"b\": [\"x:1\"]}\n}", &["a.b.0=x:1 2:14"]),
+            (Format::Yaml, yaml, &["a.0.b=x:1 2:10", "a.0.c.0=y:2 2:20", "f=ü 5:4"][..]),
+            (Format::Json, "{\n\t\"a\": {\"b\": [\"x:1\"]}\n}", &["a.b.0=x:1 2:15"]),
             (
                 Format::Toml,
                 toml,
-                &["t=x 1:5", "a.b.0.ü.0=x:1 3:8", "a.b.0.ü.1=y:2 4:3", "a.c.d.e.f=80 6:12", "a.c.d.e.g=true 6:20"],
+                &["t=x 1:6", "a.b.0.ü.0=x:1 3:9", "a.b.0.ü.1=y:2 4:4", "a.c.d.e.f=80 6:12", "a.c.d.e.g=true 6:20"],
             ),
             (
                 Format::Properties,

@@ -16,7 +16,7 @@ use crate::stack::{Container, Stack};
 /// No more addresses than these are taken from one file: more are no file that somebody wrote.
 const MOST_ADDRESSES: usize = 1024;
 /// No more settings than these are looked at in one file.
-const MOST_SETTINGS: usize = 4096;
+const MOST_SETTINGS: usize = 2048;
 
 /// An address that a file states.
 pub struct Address<'a> {
@@ -72,6 +72,7 @@ pub fn of_settings(
         given_by: &value.given,
     });
     let stated: Vec<_> = stated.collect();
+    let beside = &beside[..beside.len().min(2 * MOST_SETTINGS)];
     setting::stated(stack, container, &stated, &Environment::new(beside), OriginKind::File)
 }
 

@@ -134,13 +134,25 @@ fn origins_say_the_file_and_the_key_and_no_secret() {
     assert_eq!(origins[0].name, "telegraf.conf inputs.redis.0.servers.0");
     assert_eq!(origins[0].value.as_deref(), Some("tcp://***@redis:6379"));
     let at = origins[0].location.as_ref().unwrap();
-    assert_eq!((at.file.as_str(), at.line, at.column), ("telegraf/telegraf.conf", 2, 14));
+    assert_eq!((at.file.as_str(), at.line, at.column), ("telegraf/telegraf.conf", 2, 15));
     // The variable that gave the host says so, too.
     assert_eq!((origins[1].name.as_str(), origins[1].location.as_ref(), origins.len()), ("HOST", None, 2));
     file.source = Source::Container;
     let found = derive(&stack, &[file], Path::new("/"));
     assert_eq!(found[0].origin.name, "/etc/telegraf/telegraf.conf inputs.redis.0.servers.0");
     assert_eq!(found[0].origin.location, None);
+}
+
+#[test]
+fn files_that_nobody_wrote_take_no_longer_than_others() {
+    let targets = "'api:80',".repeat(60_000);
+    let jobs = format!("scrape_configs: [{{static_configs: [{{targets: [{targets}]}}]}}]");
+    let stack = shop("prom/prometheus", &[]);
+    assert_eq!(told(&stack, &[file("prom/prometheus", "/etc/prometheus/prometheus.yml", &jobs)]).len(), 1024);
+    let urls = format!("[[outputs.influxdb]]\nurls = [{}]\n", "'http://api',".repeat(60_000));
+    assert_eq!(told(&shop("telegraf", &[]), &[file("telegraf", "/etc/telegraf/telegraf.conf", &urls)]).len(), 1024);
+    let settings = format!("{{{}}}", (0..40_000).map(|n| format!("a{n}-url: 'http://api',")).collect::<String>());
+    assert_eq!(told(&shop("shop/app", &[]), &[file("shop/app", "/app/application.yml", &settings)]).len(), 2048);
 }
 
 mod applications;

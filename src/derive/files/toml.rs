@@ -4,12 +4,16 @@ use toml_edit::{Document, Item, Table, TableLike, Value};
 
 use super::entry::Entry;
 
+/// Lines that are longer, in bytes, are no lines that people wrote.
+const LONGEST_LINE: usize = 4096;
+
 /// The values of a text; none where it cannot be read.
 #[must_use]
 pub fn entries(text: &str) -> Vec<Entry> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let Ok(document) = Document::parse(text) else { return Vec::new() };
-    let mut reader = Reader { text, found: Vec::new(), path: Vec::new() };
+    let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+    let mut reader = Reader { text, lines, found: Vec::new(), path: Vec::new() };
     reader.table(document.as_table());
     // Tables come in the order of their first mention, values in that of the text.
     reader.found.sort_by_key(|entry| (entry.line, entry.column));
@@ -18,6 +22,8 @@ pub fn entries(text: &str) -> Vec<Entry> {
 
 struct Reader<'a> {
     text: &'a str,
+    /// Where each line starts.
+    lines: Vec<usize>,
     found: Vec<Entry>,
     path: Vec<String>,
 }
@@ -64,9 +70,11 @@ impl Reader<'_> {
             Value::Float(_) | Value::Datetime(_) => return,
         };
         let start = value.span().map_or(0, |span| span.start);
-        let before = self.text.get(..start).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        self.found.push(Entry::new(self.path.join("."), text, (line, column)));
+        let line = self.lines.partition_point(|first| *first <= start);
+        let before = self.text.get(self.lines[line - 1]..start).unwrap_or_default();
+        // In a line as long as that nobody looks for a column.
+        let column = if before.len() <= LONGEST_LINE { before.chars().count() + 1 } else { before.len() + 1 };
+        let quoted = usize::from(self.text.get(start..).is_some_and(|text| text.starts_with(['"', '\''])));
+        self.found.push(Entry::new(self.path.join("."), text, (line, column + quoted)));
     }
 }
