@@ -31,6 +31,9 @@ const QUIET: &[&str] = &[
 /// How many commands of a container are looked at that name an address.
 const MOST_COMMANDS: usize = 64;
 
+/// What the settings of a program are called among those of its container, which has none of such a name.
+const OWN: &str = "CROSSCHECK_PROGRAM_";
+
 /// The words by which programs that nobody knows are told a host, where it is another service.
 static ANY: LazyLock<Program> = LazyLock::new(|| {
     let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
@@ -137,6 +140,8 @@ impl Asked<'_> {
         let mut found = self.of_program(&understood, known.map(|(technology, _)| technology));
         let mut given = options::settings(words, &understood.read, at);
         given.extend(exported.iter().cloned());
+        // What nobody knows says nothing, and a password that is half known is none.
+        given.retain(|given| !given.value.contains(shell::UNKNOWN));
         found.extend(self.of_settings(&given));
         found
     }
@@ -153,7 +158,7 @@ impl Asked<'_> {
 
     /// What a program is told that connects to a technology, or to whoever it is told.
     fn of_program(self, understood: &Understood, technology: Option<&'static Technology>) -> Vec<Connection> {
-        let named = |end: &str| format!("CLIENT_{end}");
+        let named = |end: &str| format!("{OWN}{end}");
         let mut beside: Vec<_> = understood.beside.iter().map(|(end, value)| (named(end), value.clone())).collect();
         beside.extend(self.container.environment.iter().cloned());
         let beside = Environment::new(&beside);
@@ -171,7 +176,11 @@ impl Asked<'_> {
 
     /// What options and variables ask for, by their names.
     fn of_settings(self, given: &[Given]) -> Vec<Connection> {
-        let is_address = |given: &&Given| !address::parse(&given.value).is_empty() || given.value.contains("://");
+        // `--web.external-url` is what others call it.
+        let is_address = |given: &&Given| {
+            let followed = given.name.to_ascii_lowercase().contains("external");
+            !followed && (!address::parse(&given.value).is_empty() || given.value.contains("://"))
+        };
         if !given.iter().any(|given| is_address(&given)) {
             return Vec::new();
         }

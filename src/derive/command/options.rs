@@ -104,7 +104,7 @@ fn is_server(word: &str) -> bool {
         let base = scheme.split('+').next().unwrap_or_default();
         catalog().of_scheme(scheme).or_else(|| catalog().of_scheme(base)).is_some()
     };
-    scheme.is_some_and(|scheme| known(&scheme)) && !address::parse(word).is_empty()
+    scheme.is_some_and(|scheme| scheme == "tcp" || known(&scheme)) && !address::parse(word).is_empty()
 }
 
 #[cfg(test)]

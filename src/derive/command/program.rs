@@ -1,6 +1,6 @@
 //! Programs whose command lines the catalogue knows: whom they are told to connect to.
 
-use super::shell::{DEV_TCP, assignment};
+use super::shell::{DEV_TCP, UNKNOWN, assignment};
 use crate::catalog::{Catalog, Operands, Part, Program, Technology, program_name};
 use crate::derive::address::{self, Form};
 
@@ -178,6 +178,10 @@ fn option(program: &Program, word: &str) -> Option<(String, Option<String>)> {
 
 impl Understood {
     fn take(&mut self, part: Part, name: String, value: &str) {
+        // A login of which a part is not known is none.
+        if value.contains(UNKNOWN) {
+            return;
+        }
         let end = match part {
             Part::Address => {
                 self.told.push(Told { name, value: value.to_owned(), host: false });

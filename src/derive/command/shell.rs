@@ -24,7 +24,7 @@ const RESERVED: &[&str] =
     &["!", "{", "}", "[[", "case", "do", "done", "elif", "else", "fi", "if", "then", "time", "until", "while"];
 
 /// What stands where nobody knows what will.
-const UNKNOWN: &str = "${…}";
+pub const UNKNOWN: &str = "${…}";
 
 /// The first word of a command that opens a connection by bash's `/dev/tcp/HOST/PORT`; host and port follow.
 pub const DEV_TCP: &str = "/dev/tcp";
