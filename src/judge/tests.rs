@@ -260,6 +260,24 @@ fn what_differs_is_planned_apart() {
 }
 
 #[test]
+fn a_command_that_says_less_is_no_check_of_its_own() {
+    let mut stack = shop();
+    let mut plan = |variables: &[(&str, &str)], command: &str| {
+        let app = stack.containers.iter_mut().find(|c| c.service == "app").unwrap();
+        app.environment = pairs(variables);
+        app.command = ["sh", "-c", command].map(str::to_owned).into();
+        let connections = crate::derive::all(&stack, None, &[], std::path::Path::new("/"));
+        let checks = build(&stack, connections, &Narrow::default());
+        let of_app = checks.into_iter().filter(|check| check.from.identity() == "app");
+        of_app.map(|check| format!("{} {}", check.id, check.origins.len())).collect::<Vec<_>>()
+    };
+    let url = ("DB_URL", "mysql://u:p@db:3306/x");
+    assert_eq!(plan(&[url], "mysqladmin ping -h db"), ["app -> db:3306/x 2"]);
+    assert_eq!(plan(&[url], "mysqladmin ping -h db -P 3307"), ["app -> db:3306/x 1", "app -> db:3307 1"]);
+    assert_eq!(plan(&[], "mysqladmin ping -h db"), ["app -> db:3306 1"]);
+}
+
+#[test]
 fn a_listener_that_wants_a_login_passes_from_the_host_where_its_settings_say_that_it_sends_back() {
     let case = |advertised: &str, tls: Tls| {
         let mut stack = shop();

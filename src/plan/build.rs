@@ -39,6 +39,9 @@ pub fn build(stack: &Stack, connections: Vec<Connection>, narrow: &Narrow) -> Ve
             }
             key.1.clone_from(&id);
         }
+        if let Some(more) = checks.iter().find(|(_, known)| says_less(&connection, known)) {
+            key = more.0.clone();
+        }
         match checks.get_mut(&key) {
             Some(check) => merge(check, connection),
             None => {
@@ -60,6 +63,19 @@ pub fn build(stack: &Stack, connections: Vec<Connection>, narrow: &Narrow) -> Ve
     super::accounts::relate(stack, &mut checks);
     checks.retain(|check| narrow.keeps(stack, check));
     checks
+}
+
+/// Whether a command, a healthcheck or the like leads where a check leads that knows more of it: the login, the database.
+fn says_less(connection: &Connection, known: &Check) -> bool {
+    let elsewhere = [OriginKind::Environment, OriginKind::Declared, OriginKind::Published];
+    !elsewhere.contains(&connection.origin.kind)
+        && connection.credentials.is_none()
+        && connection.target.path.is_none()
+        && known.from == connection.from
+        && known.expect == connection.expect
+        && known.target.protocol == connection.target.protocol
+        && known.target.address() == connection.target.address()
+        && unreadable(&known.settings).is_none()
 }
 
 fn differ(one: Protocol, other: Protocol) -> bool {
