@@ -79,7 +79,7 @@ pub fn derive(
     self::stated(stack, container, &stated, beside, kind)
 }
 
-/// As [`derive`], of settings of which more is known.
+/// As [`derive()`], of settings of which more is known.
 #[must_use]
 pub fn stated(
     stack: &Stack,

@@ -1,7 +1,7 @@
 //! Connections that stand in configuration files mounted into containers.
 //!
-//! Which files there are and which of their keys hold addresses is data (`files` in `checks/technologies/`). [`format`] takes
-//! a text apart; [`application`], [`prometheus`] and [`collector`] know what takes more than a list of keys.
+//! Which files there are and which of their keys hold addresses is data (`files` in `checks/technologies/`). `format.rs` takes
+//! a text apart; `application.rs`, `prometheus.rs` and `collector.rs` know what takes more than a list of keys.
 
 mod application;
 mod caddy;
