@@ -27,6 +27,8 @@ pub fn wants_credentials(stack: &Stack, check: &Check, failure: &Failure) -> Opt
                 (Some("file"), _) | (_, Vantage::Host | Vantage::Engine | Vantage::Network { .. }) => {
                     Some((Verdict::Pass, None, None))
                 }
+                // `pg_isready` and `depends_on` say whom the client needs, and nothing of how it logs in.
+                _ if check.origins.iter().all(|origin| !origin.kind.says_login()) => Some((Verdict::Pass, None, None)),
                 _ => Some((
                     Verdict::Inconclusive,
                     Some(format!(

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::*;
 use crate::derive::testing::{self, container, pairs, port, stack};
 use crate::observation::{KafkaPeer, MysqlPeer, Redirect};
-use crate::plan::{Published, Security, Tls, Vantage, build::Narrow, build::build};
+use crate::plan::{Origin, OriginKind, Published, Security, Tls, Vantage, build::Narrow, build::build};
 use crate::target::Protocol;
 
 /// The addresses that [`stack`] gives: app 2, web 3, db 4.
@@ -179,6 +179,23 @@ fn a_login_that_would_change_the_answer_is_not_tried_and_proves_nothing() {
     assert_eq!(ask("caching_sha2_password", &[plain, ("allowPublicKeyRetrieval", "true")]), Verdict::Pass);
     assert_eq!(ask("mysql_native_password", &[plain]), Verdict::Pass);
     assert_eq!(ask("caching_sha2_password", &[]), Verdict::Pass);
+}
+
+#[test]
+fn who_only_waits_for_a_server_says_nothing_of_a_login() {
+    let stack = shop();
+    let app = from(&stack, "app");
+    for (kinds, verdict) in [
+        (&[OriginKind::DependsOn][..], Verdict::Pass),
+        (&[OriginKind::Command], Verdict::Pass),
+        (&[OriginKind::Healthcheck, OriginKind::DependsOn], Verdict::Pass),
+        (&[OriginKind::Environment], Verdict::Inconclusive),
+        (&[OriginKind::File, OriginKind::Command], Verdict::Inconclusive),
+    ] {
+        let mut seen = check(app.clone(), Protocol::Postgres, "db", 5432, YES);
+        seen.check.origins = kinds.iter().map(|&kind| Origin::new(kind, "x".into(), None)).collect();
+        assert_eq!(judged(stack.clone(), vec![failed(seen, Kind::AuthenticationRequired)]), [verdict], "{kinds:?}");
+    }
 }
 
 #[test]

@@ -166,6 +166,12 @@ impl OriginKind {
     pub const fn is_setting(self) -> bool {
         matches!(self, Self::Environment | Self::Command | Self::File)
     }
+
+    /// Whether a client's login would stand where such an origin does; else nothing can be said of it.
+    #[must_use]
+    pub const fn says_login(self) -> bool {
+        matches!(self, Self::Environment | Self::File | Self::Declared)
+    }
 }
 
 /// What is expected of a connection.
