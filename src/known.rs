@@ -8,6 +8,7 @@ use crate::stack::connect::{self, Connection};
 use crate::stack::error::StackError;
 use crate::stack::surroundings::Surroundings;
 use crate::stack::{PublishedAt, Stack, project, read};
+use crate::text;
 
 /// What is known of a stack.
 pub struct Known {
@@ -63,6 +64,10 @@ impl Known {
                 eprintln!("crosscheck: nothing of project `{project}` runs: this is the plan of its files");
             }
             why => eprintln!("crosscheck: {why}; this is the plan of the files"),
+        }
+        if project.services.is_empty() && !project.inactive.is_empty() {
+            let names: Vec<_> = project.inactive.iter().map(String::as_str).collect();
+            eprintln!("crosscheck: no profile is active that has {}: name one with --profile", text::list(&names));
         }
         let stack = compose::as_stack(&project, &name);
         let files = noted(mounted::from_disk(&stack, Some(&project), Whereabouts::Declared));

@@ -142,6 +142,10 @@ pub fn read(
 ) -> Result<Project, ComposeError> {
     let mut loader = Loader::new(read);
     let all = loader.set(set, 0)?;
+    if all.get("services").is_none() {
+        let wrong = error::Wrong::new(all.place, "it has no `services`: is it a compose file?");
+        return Err(wrong.of(&loader.sources));
+    }
     let mut project = Project { networks: networks(&all), ..Project::default() };
     for entry in services(&all) {
         let service = service::read(entry, &all, &mut loader, set)?;

@@ -195,6 +195,7 @@ fn profiles_decide_who_is_there() {
 fn mistakes_are_told_with_their_place_and_without_values() {
     for (text, expected) in [
         ("services:\n  app: [1]", ":2:8: a service is a mapping, and this is a list"),
+        ("foo: bar", ":1:1: it has no `services`"),
         ("services: 7", ":1:11: `services` is a mapping, and this is a single value"),
         ("- 1", ":1:1: a compose file is a mapping with `services`, and this is a list"),
         ("", ": it says nothing"),
