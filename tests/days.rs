@@ -68,7 +68,9 @@ impl Stack {
     }
 
     fn command(&self, via: &str, timeout: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_crosscheck"));
+        // Who starts the tests in the background of a shell has them ignore Ctrl-C, and their children with them.
+        let mut command = Command::new("env");
+        command.args(["--default-signal=INT", env!("CARGO_BIN_EXE_crosscheck")]);
         command.args(["-p", &self.project, "--via", via, "--timeout", timeout]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
