@@ -69,8 +69,9 @@ pub struct Connection {
 #[must_use]
 pub fn all(stack: &Stack, project: Option<&Project>, files: &[MountedFile], here: &Path) -> Vec<Connection> {
     let mut connections = environment::derive(stack);
-    connections.extend(command::derive(stack));
+    // What says more of a connection comes first: the plan adds to it what says less.
     connections.extend(files::derive(stack, files, here));
+    connections.extend(command::derive(stack));
     connections.extend(healthcheck::derive(stack));
     connections.extend(labels::derive(stack));
     connections.extend(published::derive(stack, &connections));
