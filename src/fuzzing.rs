@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::derive::{self, Connection};
 use crate::observation::{FailureKind, Listener, Observation};
 use crate::plan::Credentials;
+use crate::plan::wanted::Question as Wanted;
 use crate::probe::dns::client::{Question, Reply};
 use crate::probe::dns::files::{Config, hosts_addresses};
 use crate::probe::tls::certificate::{Cover, cover};
@@ -54,6 +55,7 @@ impl AsyncWrite for Tape {
 pub async fn converse(request: &Request, said: &[u8]) -> Observation {
     let (target, credentials) = (&request.target, request.credentials.as_ref());
     let mut attempt = Attempt::new(Instant::now() + request.timeout, request.options);
+    attempt.questions.clone_from(&request.questions);
     let tape = Tape(io::Cursor::new(said.to_vec()));
     // A stop is recorded in the observation already.
     let _ = match target.protocol {
@@ -75,7 +77,9 @@ pub async fn converse(request: &Request, said: &[u8]) -> Observation {
         Protocol::Zookeeper => zookeeper::ask(&mut attempt, tape).await.map(drop),
         Protocol::Mongodb => mongodb::converse(&mut attempt, tape).await,
         Protocol::Grpc => grpc::converse(&mut attempt, tape).await,
-        Protocol::Tcp | Protocol::Http | Protocol::Https => http::exchange(&mut attempt, tape, target).await,
+        Protocol::Tcp | Protocol::Http | Protocol::Https | Protocol::Dns => {
+            http::exchange(&mut attempt, tape, target).await
+        }
     };
     attempt.observation
 }
@@ -183,12 +187,18 @@ pub fn command(words: &[String]) -> Vec<Connection> {
 #[must_use]
 pub fn request(protocol: Protocol, credentials: Option<Credentials>) -> Request {
     let target = crate::target::Target::new(protocol, "127.0.0.1", 1);
+    let questions = vec![
+        Wanted::Header { name: "content-type".into(), value: "application/json".into() },
+        Wanted::Body("UP".into()),
+        Wanted::Json { pointer: "/status".into(), value: "UP".into() },
+    ];
     Request {
         target,
         timeout: Duration::from_secs(1),
         credentials,
         security: crate::plan::Security::default(),
         needed: crate::plan::Needed::default(),
+        questions,
         options: Options::default(),
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::cli::Shared;
 use crate::compose::{self, Project, at_hand};
+use crate::config::{self, Config, ConfigError};
 use crate::derive::files::MountedFile;
 use crate::mounted::{self, Gathered, Whereabouts};
 use crate::stack::connect::{self, Connection};
@@ -11,6 +12,7 @@ use crate::stack::{PublishedAt, Stack, project, read};
 use crate::text;
 
 /// What is known of a stack.
+#[derive(Default)]
 pub struct Known {
     /// The stack as it runs, or as its files declare it.
     pub stack: Stack,
@@ -18,6 +20,8 @@ pub struct Known {
     pub project: Option<Project>,
     /// The configuration files that are mounted into its containers.
     pub files: Vec<MountedFile>,
+    /// What users declare beside it.
+    pub config: Config,
 }
 
 impl Known {
@@ -26,7 +30,7 @@ impl Known {
     /// # Errors
     ///
     /// Why there is no engine, or no such project.
-    pub async fn running(shared: &Shared) -> Result<(Connection, Self), StackError> {
+    pub async fn running(shared: &Shared) -> Result<(Connection, Self), Unknown> {
         // Reading the catalogue takes about as long as the engine's first answer: both at once.
         drop(tokio::task::spawn_blocking(crate::catalog::catalog));
         let connection = connect::connect().await?;
@@ -36,11 +40,12 @@ impl Known {
         }
         let stack = read::read_listed(&connection, &chosen.name, all).await?;
         let project = declaration(&stack);
+        let config = declared_by_users(shared, project.as_ref())?;
         let here = !stack.engine.apart && stack.engine.published_at == PublishedAt::Here;
         let whereabouts = if here { Whereabouts::Here } else { Whereabouts::Elsewhere };
         let mut gathered = mounted::from_disk(&stack, project.as_ref(), whereabouts);
         mounted::from_containers(&connection.docker, &mut gathered).await;
-        Ok((connection, Self { stack, project, files: noted(gathered) }))
+        Ok((connection, Self { stack, project, files: noted(gathered), config }))
     }
 
     /// The same as the files declare it; `why` it is not read as it runs is said.
@@ -49,15 +54,15 @@ impl Known {
     ///
     /// `why`, where no files are at hand or something else is wrong than that no engine answers or nothing runs; what is wrong
     /// with the files.
-    pub fn declared(shared: &Shared, why: StackError) -> Result<Self, StackError> {
-        if !matches!(
-            why,
-            StackError::Unreachable { .. } | StackError::Permission { .. } | StackError::NothingRuns { .. }
-        ) {
+    pub fn declared(shared: &Shared, why: Unknown) -> Result<Self, Unknown> {
+        let Unknown::Stack(
+            why @ (StackError::Unreachable { .. } | StackError::Permission { .. } | StackError::NothingRuns { .. }),
+        ) = why
+        else {
             return Err(why);
-        }
+        };
         let Some((name, project)) = at_hand::chosen(&selection(shared), &shared.profile, &Surroundings::here())? else {
-            return Err(why);
+            return Err(why.into());
         };
         match why {
             StackError::NothingRuns { project, .. } => {
@@ -69,10 +74,29 @@ impl Known {
             let names: Vec<_> = project.inactive.iter().map(String::as_str).collect();
             eprintln!("crosscheck: no profile is active that has {}: name one with --profile", text::list(&names));
         }
+        let config = declared_by_users(shared, Some(&project))?;
         let stack = compose::as_stack(&project, &name);
         let files = noted(mounted::from_disk(&stack, Some(&project), Whereabouts::Declared));
-        Ok(Self { stack, project: Some(project), files })
+        Ok(Self { stack, project: Some(project), files, config })
     }
+}
+
+/// Why nothing is known of a stack.
+#[derive(Debug, thiserror::Error)]
+pub enum Unknown {
+    /// There is no stack to look at.
+    #[error(transparent)]
+    Stack(#[from] StackError),
+    /// What users declare beside it is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+/// What users declare: a mistake in it keeps anything from being looked at, since half of it says something else.
+fn declared_by_users(shared: &Shared, project: Option<&Project>) -> Result<Config, ConfigError> {
+    let around = Surroundings::here();
+    // Without a compose file, only a folder that has none is about this project.
+    config::read(shared.config.as_deref(), project, &around)
 }
 
 /// What the user said about the project.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::peer::{
     AmqpPeer, Coordinator, GrpcPeer, HttpPeer, KafkaPeer, MemcachedPeer, MongodbPeer, MysqlPeer, NatsPeer, Peer,
-    PostgresPeer, RedisPeer, ZookeeperPeer,
+    PostgresPeer, RedisPeer, Told, ZookeeperPeer,
 };
 pub use self::survey::{Interface, Listener, Survey};
 use crate::target::host_and_port;
@@ -218,6 +218,8 @@ pub enum FailureKind {
     KeyRetrieval,
     /// The account is let in, and may not use the database or ask what every client asks.
     PermissionDenied,
+    /// The answer is not as the user's own file wants it.
+    Unmet,
 }
 
 /// An address that a peer handed out, and what was seen there.

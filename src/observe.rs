@@ -111,13 +111,15 @@ fn request(stack: &Stack, check: &Check, how: How) -> Request {
         spare_cache: check.login_would_hide() || check.setting(SPARES).is_some(),
         keyless: check.login_would_hide(),
     };
-    let timeout = if how.round_trip { how.timeout.max(ROUND_TRIP) } else { how.timeout };
+    let timeout = check.wanted.timeout.unwrap_or(how.timeout);
+    let timeout = if how.round_trip { timeout.max(ROUND_TRIP) } else { timeout };
     Request {
         target: check.target.clone(),
         timeout,
         credentials: check.credentials.clone(),
         security: Security { confidants: confidants(stack, check), ..check.security.clone() },
         needed: check.needed(),
+        questions: check.wanted.questions(),
         options,
     }
 }

@@ -8,6 +8,7 @@ use clap::CommandFactory;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::cli::{Cli, Command, Shared};
+use crate::config::silence;
 use crate::derive::{self, declared};
 use crate::exit::{self, Leniency};
 use crate::interrupt::Interrupt;
@@ -15,7 +16,7 @@ use crate::known::Known;
 use crate::observe::{How, Sighting, observe};
 use crate::output::Output;
 use crate::plan::build::{Narrow, build};
-use crate::plan::{Check, OriginKind, Vantage};
+use crate::plan::{Check, Origin, Vantage};
 use crate::probe::kafka;
 use crate::report::{Report, build as assemble};
 use crate::rule::{Facts, Seen, Verdict};
@@ -26,6 +27,9 @@ use crate::{authorities, evidence, explain, judge, record, text, vantage};
 
 /// How long probes have to delete the topics of their round trips: a little longer than they take at most.
 const GRACE: Duration = kafka::LAST_CHANCE.saturating_add(Duration::from_millis(300));
+
+/// The time for each check where nobody says otherwise.
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Runs a command and gives its exit code.
 ///
@@ -68,9 +72,9 @@ async fn attempt(shared: &Shared, from: &str, target: &str) -> anyhow::Result<u8
     // Planned among all that was derived, so that it has the client's credentials and settings.
     let mut plan = planned(&known, shared, &[], &[format!("{from} -> {target}")])?;
     plan.about = Some(BTreeSet::new());
-    plan.checks.retain(|check| check.origins.iter().any(|origin| origin.kind == OriginKind::Declared));
+    plan.checks.retain(|check| check.origins.iter().any(Origin::is_of_this_run));
     for origin in plan.checks.iter_mut().flat_map(|check| &mut check.origins) {
-        if origin.kind == OriginKind::Declared {
+        if origin.is_of_this_run() {
             (origin.name, origin.value) = ("try".into(), None);
         }
     }
@@ -106,6 +110,9 @@ struct Plan {
 fn planned(known: &Known, shared: &Shared, services: &[String], expected: &[String]) -> anyhow::Result<Plan> {
     let stack = &known.stack;
     let mut connections = declared::derive(stack, expected)?;
+    for expectation in &known.config.expect {
+        connections.extend(expectation.derive(stack, known.project.as_ref())?);
+    }
     let here = std::env::current_dir().unwrap_or_default();
     connections.extend(derive::all(stack, known.project.as_ref(), &known.files, &here));
     // Names that do not exist are said, and never narrow a run down to nothing.
@@ -138,7 +145,8 @@ async fn look(
     (connection, known): (connect::Connection, Known),
     plan: Plan,
 ) -> anyhow::Result<u8> {
-    let Known { stack, project, .. } = known;
+    let Known { stack, project, config, .. } = known;
+    let how = How { timeout: shared.timeout.or(config.timeout).unwrap_or(TIMEOUT), round_trip: shared.round_trip };
     let mut output = Output::new(shared);
     let mut report = assemble::frame(command, &stack);
     let executable = std::env::current_exe().context("the path of this executable cannot be found")?;
@@ -158,7 +166,7 @@ async fn look(
     output.begin(&report, &facts)?;
 
     let interrupted = tokio::select! {
-        result = Box::pin(observe_and_survey(&ways, shared, &connection, &mut facts, &mut output)) => { result?; false }
+        result = Box::pin(observe_and_survey(&ways, how, &connection, &mut facts, &mut output)) => { result?; false }
         () = interrupt.wait() => true,
     };
     let swept = async {
@@ -181,6 +189,7 @@ async fn look(
     report.not_evaluated = assemble::not_evaluated(&facts);
     report.checks = facts.checks.iter().map(assemble::result).collect();
     narrow_to_rules(&mut report, &shared.rule);
+    let silent = silence::apply(&mut report, &config.silence, today());
     report.summary = assemble::summary(&report);
     let leniency = Leniency {
         strict: shared.strict,
@@ -190,7 +199,9 @@ async fn look(
     let code = if interrupted { exit::INTERRUPTED } else { exit::code(&report.summary, leniency) };
     finish(&mut report, started, code);
     output.end(&report)?;
-    if let Some(note) = note {
+    // What a part of the stack does not show may well be there.
+    let whole = facts.about.is_none() && shared.rule.is_empty() && !interrupted;
+    for note in note.into_iter().chain(silent.into_iter().filter(|_| whole)) {
         eprintln!("crosscheck: {note}");
     }
     Ok(report.exit_code)
@@ -199,12 +210,11 @@ async fn look(
 /// Looks from everywhere, handing each result to the output as it arrives; then asks what only failures make needed.
 async fn observe_and_survey(
     ways: &Ways,
-    shared: &Shared,
+    how: How,
     connection: &connect::Connection,
     facts: &mut Facts,
     output: &mut Output,
 ) -> anyhow::Result<()> {
-    let how = How { timeout: shared.timeout, round_trip: shared.round_trip };
     authorities::read(&connection.docker, facts.checks.iter_mut().map(|seen| &mut seen.check)).await;
     let (sender, receiver) = mpsc::unbounded_channel();
     let (stack, checks) = (facts.stack.clone(), facts.checks.iter().map(|seen| seen.check.clone()).collect::<Vec<_>>());
@@ -269,6 +279,11 @@ fn narrow_to_rules(report: &mut Report, rules: &[String]) {
     }
 }
 
+/// The day in UTC, as the report has it.
+fn today() -> jiff::civil::Date {
+    jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
+}
+
 fn finish(report: &mut Report, started: Instant, code: u8) {
     report.micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     report.exit_code = code;
@@ -295,7 +310,7 @@ mod tests {
         let mut stack = stack([redis]);
         let from = |stack: &Stack, name: &str| {
             let cli = Cli::parse_from(["crosscheck", "check", "--from", name]);
-            let known = Known { stack: stack.clone(), project: None, files: Vec::new() };
+            let known = Known { stack: stack.clone(), ..Known::default() };
             let plan = planned(&known, &cli.shared, &[], &[]).unwrap();
             (plan.checks.into_iter().map(|check| check.id).collect::<Vec<_>>(), plan.about.unwrap())
         };

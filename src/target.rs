@@ -35,11 +35,13 @@ pub enum Protocol {
     Mongodb,
     /// gRPC: HTTP/2 (RFC 9113) without an upgrade.
     Grpc,
+    /// A name and its addresses; nothing is connected to.
+    Dns,
 }
 
 impl Protocol {
     /// Every protocol, in the order in which help texts list them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Tcp,
         Self::Http,
         Self::Https,
@@ -53,6 +55,7 @@ impl Protocol {
         Self::Zookeeper,
         Self::Mongodb,
         Self::Grpc,
+        Self::Dns,
     ];
 
     /// The scheme of a target's URL.
@@ -72,14 +75,16 @@ impl Protocol {
             Self::Zookeeper => "zookeeper",
             Self::Mongodb => "mongodb",
             Self::Grpc => "grpc",
+            Self::Dns => "dns",
         }
     }
 
-    /// The port that a client takes where none is written.
+    /// The port that a client takes where none is written; 0 where a port means nothing.
     #[must_use]
     pub const fn default_port(self) -> Option<u16> {
         match self {
             Self::Tcp | Self::Grpc => None,
+            Self::Dns => Some(0),
             Self::Http => Some(80),
             Self::Https => Some(443),
             Self::Kafka => Some(9092),
@@ -104,7 +109,7 @@ pub struct Target {
     pub protocol: Protocol,
     /// A name or an address, as written, IPv6 without brackets.
     pub host: String,
-    /// TCP port, 1 to 65535.
+    /// TCP port, 1 to 65535; 0 for a name alone.
     pub port: u16,
     /// For HTTP the path and query with its leading `/`; for databases the database's name, for AMQP the virtual host's.
     pub path: Option<String>,
@@ -117,9 +122,12 @@ impl Target {
         Self { protocol, host: host.into(), port, path: None }
     }
 
-    /// `host:port`, IPv6 addresses in brackets.
+    /// `host:port`, IPv6 addresses in brackets; a name alone by itself.
     #[must_use]
     pub fn address(&self) -> String {
+        if self.protocol == Protocol::Dns {
+            return self.host.clone();
+        }
         host_and_port(&self.host, self.port)
     }
 

@@ -52,6 +52,7 @@ impl Broker {
             credentials: None,
             security: Security::default(),
             needed: Needed { topics: vec!["orders".into()], group: Some("billing".into()) },
+            questions: Vec::new(),
             options,
         })
         .await

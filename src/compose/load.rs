@@ -256,7 +256,11 @@ fn map_of(node: Node) -> Vec<Entry> {
 }
 
 /// Puts the values of variables into every text.
-fn fill(node: &mut Node, look: &dyn Fn(&str) -> Option<String>) -> Result<(), Wrong> {
+///
+/// # Errors
+///
+/// A text that cannot be understood, or a variable that is required and has no value.
+pub fn fill(node: &mut Node, look: &dyn Fn(&str) -> Option<String>) -> Result<(), Wrong> {
     match &mut node.value {
         Value::Text(text) if text.contains('$') => {
             *text = interpolate(text, look).map_err(|reason| Wrong::new(node.place, reason))?;

@@ -21,13 +21,16 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 pub use error::ComposeError;
-pub use load::Set;
+pub use load::{Set, fill};
 pub use ports::Port;
 pub use stack::as_stack;
 
 use load::{Loader, services};
 use source::{Place, Sources};
 use yaml::Node;
+
+/// The key of compose files under which users speak to crosscheck.
+pub const EXTENSION: &str = "x-crosscheck";
 
 /// A project as its files declare it. Not `Debug`: its variables hold secrets.
 #[derive(Clone, Default)]
@@ -40,6 +43,12 @@ pub struct Project {
     pub inactive: BTreeSet<String>,
     /// The networks that `networks` names, by key.
     pub networks: BTreeMap<String, Network>,
+    /// The project's folder.
+    pub directory: PathBuf,
+    /// The variables that its files may refer to.
+    pub variables: BTreeMap<String, String>,
+    /// What its files say to crosscheck itself: `x-crosscheck`.
+    pub extension: Option<Node>,
 }
 
 /// A value and its place.
@@ -146,7 +155,13 @@ pub fn read(
         let wrong = error::Wrong::new(all.place, "it has no `services`: is it a compose file?");
         return Err(wrong.of(&loader.sources));
     }
-    let mut project = Project { networks: networks(&all), ..Project::default() };
+    let mut project = Project {
+        networks: networks(&all),
+        directory: set.directory.clone(),
+        variables: set.variables.clone(),
+        extension: all.get(EXTENSION).cloned(),
+        ..Project::default()
+    };
     for entry in services(&all) {
         let service = service::read(entry, &all, &mut loader, set)?;
         let active = service.profiles.is_empty()

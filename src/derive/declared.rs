@@ -7,7 +7,7 @@ use super::variable::Environment;
 use super::{Connection, credentials, kafka_client, security, vantage};
 use crate::catalog::catalog;
 use crate::nearest::nearest;
-use crate::plan::{Credentials, Expectation, Origin, OriginKind, Published, Security, Tls, Vantage};
+use crate::plan::{Credentials, Expectation, Origin, OriginKind, Published, Security, Tls, Vantage, Wanted};
 use crate::stack::Stack;
 use crate::target::{Protocol, Target};
 use crate::text;
@@ -71,40 +71,76 @@ pub enum DeclaredError {
     Port(String),
 }
 
-/// The connections that users declared, in their order; a service with several containers gives one for each.
+/// A connection that a user declares.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    /// The place to look from, as it was written.
+    pub from: String,
+    /// The target, as it was written. May hold credentials.
+    pub to: String,
+    /// Whether it must answer.
+    pub expect: Expectation,
+    /// What is wanted of the answer.
+    pub wanted: Wanted,
+    /// What says so; its value is filled in.
+    pub origin: Origin,
+}
+
+impl Declared {
+    /// What `--expect` was given.
+    ///
+    /// # Errors
+    ///
+    /// Says what to write instead.
+    pub fn option(text: &str) -> Result<Self, DeclaredError> {
+        Self::arrow(text, Origin::new(OriginKind::Declared, OPTION.into(), None))
+    }
+
+    /// An expectation in one line: `app -> kafka://kafka:29092`, `app -/-> db:3306`.
+    ///
+    /// # Errors
+    ///
+    /// Says what to write instead.
+    pub fn arrow(text: &str, origin: Origin) -> Result<Self, DeclaredError> {
+        let (from, to, expect) = arrow(text)?;
+        Ok(Self { from: from.into(), to: to.into(), expect, wanted: Wanted::default(), origin })
+    }
+
+    /// The connections that it means: a service with several containers gives one for each.
+    ///
+    /// # Errors
+    ///
+    /// Says what cannot be understood, and what to write instead.
+    pub fn derive(&self, stack: &Stack) -> Result<Vec<Connection>, DeclaredError> {
+        let to = self.to.as_str();
+        let (target, credentials) = target_and_credentials(stack, to)?;
+        let sign = if self.expect == Expectation::Closed { "-/->" } else { "->" };
+        let shown = format!("{} {sign} {}", self.from.trim(), address::shown(to, &address::parse(to)));
+        let origin = Origin { value: Some(text::line(&shown, 256)), ..self.origin.clone() };
+        let of_vantage = |vantage: Vantage| {
+            let (security, settings) = secured(stack, &vantage, &target, to);
+            Connection {
+                published: published(stack, &vantage, &target),
+                expect: self.expect,
+                wanted: self.wanted.clone(),
+                security,
+                settings,
+                credentials: credentials.clone(),
+                ..Connection::new(vantage, target.clone(), origin.clone())
+            }
+        };
+        Ok(vantages(stack, &self.from)?.into_iter().map(of_vantage).collect())
+    }
+}
+
+/// The connections that `--expect` declares, in their order.
 ///
 /// # Errors
 ///
 /// Says which expectation cannot be understood, and what to write instead.
 pub fn derive(stack: &Stack, expectations: &[String]) -> Result<Vec<Connection>, DeclaredError> {
-    let mut found = Vec::new();
-    for expectation in expectations {
-        let (from, to, expect) = arrow(expectation)?;
-        let (target, credentials) = target_and_credentials(stack, to)?;
-        let sign = if expect == Expectation::Closed { "-/->" } else { "->" };
-        for vantage in vantages(stack, from)? {
-            let (security, settings) = secured(stack, &vantage, &target, to);
-            found.push(Connection {
-                published: published(stack, &vantage, &target),
-                from: vantage,
-                target: target.clone(),
-                origin: Origin {
-                    kind: OriginKind::Declared,
-                    name: OPTION.into(),
-                    value: Some(text::line(
-                        &format!("{} {sign} {}", from.trim(), address::shown(to, &address::parse(to))),
-                        256,
-                    )),
-                    location: None,
-                },
-                expect,
-                security,
-                settings,
-                credentials: credentials.clone(),
-            });
-        }
-    }
-    Ok(found)
+    let each = expectations.iter().map(|text| Declared::option(text)?.derive(stack));
+    Ok(each.collect::<Result<Vec<_>, _>>()?.concat())
 }
 
 /// How whoever looks from there secures a connection that says TLS, or SASL, by its scheme.
@@ -199,7 +235,9 @@ pub fn target_and_credentials(stack: &Stack, text: &str) -> Result<(Target, Opti
         Some(scheme) => spoken(scheme)?,
         None => (address.port.map_or(Protocol::Tcp, |port| spoken_at(stack, &address.host, port)), None),
     };
-    let port = address.port.or(default_port).ok_or_else(|| DeclaredError::Port(told(text)))?;
+    // Of a name alone, a port says nothing.
+    let written = address.port.filter(|_| protocol != Protocol::Dns);
+    let port = written.or(default_port).ok_or_else(|| DeclaredError::Port(told(text)))?;
     let mut target = Target::new(protocol, address.host.clone(), port);
     target.path = match protocol {
         Protocol::Http | Protocol::Https => path(text),
@@ -211,7 +249,8 @@ pub fn target_and_credentials(stack: &Stack, text: &str) -> Result<(Target, Opti
         | Protocol::Nats
         | Protocol::Zookeeper
         | Protocol::Mongodb
-        | Protocol::Grpc => None,
+        | Protocol::Grpc
+        | Protocol::Dns => None,
     };
     Ok((target, address.credentials))
 }

@@ -36,7 +36,7 @@ use std::path::Path;
 use self::files::MountedFile;
 use self::hosts::Place;
 use crate::compose::Project;
-use crate::plan::{Credentials, Expectation, Origin, Published, Security, Vantage};
+use crate::plan::{Credentials, Expectation, Origin, Published, Readiness, Security, Vantage, Wanted};
 use crate::stack::{Container, Stack};
 use crate::target::Target;
 
@@ -53,6 +53,10 @@ pub struct Connection {
     pub published: Option<Published>,
     /// What is expected of it.
     pub expect: Expectation,
+    /// What a user wants of the answer beyond that.
+    pub wanted: Wanted,
+    /// Whether it can be looked at, as far as its origin knows already.
+    pub readiness: Readiness,
     /// What the client's settings say of how it connects, by name:
     /// `credentials` (`none` or `file`), `driver`, `tls`, MySQL's JDBC parameters verbatim, `authorities` (the file in the
     /// client's container with those that it trusts), `unreadable` (why its address cannot be read for sure), and of a Kafka client `topics` (with commas between), `group`, and the
@@ -93,6 +97,8 @@ impl Connection {
             origin,
             published: None,
             expect: Expectation::Answers,
+            wanted: Wanted::default(),
+            readiness: Readiness::Ready,
             settings: Vec::new(),
             security: Security::default(),
             credentials: None,

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::Connection;
-use crate::compose::source::Place;
+use crate::compose::source::{Place, Sources};
 use crate::compose::{Placed, Project, Service};
 use crate::plan::{Location, OriginKind};
 use crate::stack::{Container, Stack};
@@ -26,7 +26,7 @@ pub fn add(connections: &mut [Connection], stack: &Stack, project: &Project, her
             OriginKind::Default => client(connection, project).map(|client| client.place),
             _ => None,
         };
-        connection.origin.location = place.map(|place| location(project, place, here));
+        connection.origin.location = place.map(|place| location(&project.sources, place, here));
     }
 }
 
@@ -43,7 +43,7 @@ pub fn named(project: &Project, stack: &Stack, service: &str, text: &str, here: 
     let mut places: Vec<_> = names.filter_map(place).collect();
     places.sort();
     places.dedup();
-    places.into_iter().map(|place| location(project, place, here)).collect()
+    places.into_iter().map(|place| location(&project.sources, place, here)).collect()
 }
 
 /// Where the address stands in a variable's value, or else the value.
@@ -122,8 +122,9 @@ fn of_dependency(connection: &Connection, project: &Project) -> Option<Place> {
     Some(client(connection, project)?.depends_on.get(&connection.target.host)?.place)
 }
 
-fn location(project: &Project, place: Place, here: &Path) -> Location {
-    let path = project.sources.path(place);
+/// A place as it is shown: its file from the folder `here`, where it lies in it.
+pub fn location(sources: &Sources, place: Place, here: &Path) -> Location {
+    let path = sources.path(place);
     let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     Location {
         file: path.strip_prefix(here).unwrap_or(path).display().to_string(),

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Connection;
 use super::served;
-use crate::plan::{Expectation, Origin, OriginKind, Published, Vantage};
+use crate::plan::{Origin, OriginKind, Published, Vantage};
 use crate::stack::{Container, PublishedPort, Stack};
 use crate::target::{Protocol, Target, host_and_port, is_loopback};
 
@@ -78,20 +78,14 @@ fn connection(stack: &Stack, container: &Container, port: &PublishedPort, client
     target.path = speaks.path;
     let name = format!("{}:{}", container.label(), port.container_port);
     let mapping = format!("{}->{}/tcp", host_and_port(&port.host_address.to_string(), host_port), port.container_port);
-    Some(Connection {
-        from: Vantage::of_published(&stack.engine),
-        target,
-        origin: Origin::new(OriginKind::Published, name, Some(mapping)),
-        published: Some(Published {
-            container: container.id.clone(),
-            service: container.service.clone(),
-            container_port: port.container_port,
-        }),
-        expect: Expectation::Answers,
-        security,
-        settings: Vec::new(),
-        credentials: None,
-    })
+    let origin = Origin::new(OriginKind::Published, name, Some(mapping));
+    let published = Published {
+        container: container.id.clone(),
+        service: container.service.clone(),
+        container_port: port.container_port,
+    };
+    let from = Vantage::of_published(&stack.engine);
+    Some(Connection { published: Some(published), security, ..Connection::new(from, target, origin) })
 }
 
 /// Where a port that is bound to this address is reached on its own machine.

@@ -16,7 +16,7 @@ use super::served::{beside, served, technology};
 use super::variable::{Environment, Variable};
 use super::{Connection, kafka_client, security, unencoded, vantage};
 use crate::catalog::{Known, Role, catalog};
-use crate::plan::{Expectation, Location, Origin, OriginKind, Published, TLS_BY_DEFAULT};
+use crate::plan::{Location, Origin, OriginKind, Published, TLS_BY_DEFAULT};
 use crate::stack::{Container, Stack};
 use crate::target::{Protocol, Target, is_loopback};
 use crate::text;
@@ -271,18 +271,15 @@ fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Conne
         _ => credentials::database(address, asked.variable, asked.environment, protocol),
     };
     Some(Connection {
-        from: vantage(asked.container),
-        target,
-        origin: origin.clone(),
         published: published.map(|(container, container_port)| Published {
             container: container.id.clone(),
             service: container.service.clone(),
             container_port,
         }),
-        expect: Expectation::Answers,
         security,
         settings,
         credentials: login.credentials,
+        ..Connection::new(vantage(asked.container), target, origin.clone())
     })
 }
 

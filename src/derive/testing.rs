@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::plan::{Check, Expectation, Origin, OriginKind, Readiness, Security, Vantage};
+use crate::plan::{Check, Expectation, Origin, OriginKind, Readiness, Security, Vantage, Wanted};
 use crate::stack::{Attachment, Container, Network, PublishedPort, Stack, State, Status};
 use crate::target::{Protocol, Target};
 
@@ -58,6 +58,7 @@ pub(crate) fn check(from: Vantage, protocol: Protocol, host: &str, port: u16) ->
         target: Target::new(protocol, host, port),
         origins: vec![Origin::new(OriginKind::Environment, "URL".into(), None)],
         expect: Expectation::Answers,
+        wanted: Wanted::default(),
         published: None,
         readiness: Readiness::Ready,
         settings: Vec::new(),

@@ -5,7 +5,7 @@ use super::address::unencoded;
 use super::hosts::{self, Place};
 use super::{Connection, vantage};
 use crate::catalog::catalog;
-use crate::plan::{Expectation, Origin, OriginKind, Security};
+use crate::plan::{Origin, OriginKind};
 use crate::stack::{Container, Stack};
 use crate::target::{Protocol, Target};
 use crate::text;
@@ -37,19 +37,8 @@ pub fn connection(
     let reason = format!(
         "the URL in {name} has a /, ? or # in its password, which some clients read and others do not: write it as %2F, %3F or %23"
     );
-    Some(Connection {
-        from: vantage(container),
-        origin: Origin {
-            kind: OriginKind::Environment,
-            name,
-            value: Some(format!("{base}://***@{}", target.address())),
-            location: None,
-        },
-        target,
-        published: None,
-        expect: Expectation::Answers,
-        settings: vec![(UNREADABLE.into(), reason)],
-        security: Security::default(),
-        credentials: None,
-    })
+    let shown = format!("{base}://***@{}", target.address());
+    let origin = Origin::new(OriginKind::Environment, name, Some(shown));
+    let settings = vec![(UNREADABLE.into(), reason)];
+    Some(Connection { settings, ..Connection::new(vantage(container), target, origin) })
 }

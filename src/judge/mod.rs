@@ -9,6 +9,7 @@ mod kafka;
 mod mysql;
 mod negative;
 pub mod outside;
+mod wanted;
 
 use std::collections::BTreeMap;
 
@@ -107,9 +108,13 @@ fn weigh(stack: &Stack, check: &Check, observation: &Observation) -> Weighed {
     }
     let unseen =
         observation.redirects.iter().find_map(|redirect| Some((redirect, redirect.observation.unlooked.as_ref()?)));
-    match unseen {
-        Some((redirect, reason)) => (Verdict::Inconclusive, Some(format!("{}: {reason}", redirect.name)), None),
-        None => (Verdict::Pass, None, None),
+    if let Some((redirect, reason)) = unseen {
+        return (Verdict::Inconclusive, Some(format!("{}: {reason}", redirect.name)), None);
+    }
+    match wanted::met(stack, check, observation) {
+        wanted::Outcome::Holds => (Verdict::Pass, None, None),
+        wanted::Outcome::Unmet(failure) => (Verdict::Fail, None, Some(failure)),
+        wanted::Outcome::Unknown(reason) => (Verdict::Inconclusive, Some(reason), None),
     }
 }
 
@@ -166,6 +171,9 @@ fn frozen(stack: &Stack, check: &Check, observation: &Observation) -> Option<Fai
 fn bad_status(check: &Check, observation: &Observation) -> Option<Failure> {
     let Some(Peer::Http(http)) = &observation.peer else { return None };
     let named = check.target.path.is_some() && check.origins.iter().any(|origin| origin.kind == OriginKind::Declared);
+    if wanted::says_status(check) {
+        return None;
+    }
     let limit = if named { 400 } else { 500 };
     // Nobody who uses this name gets another answer, whatever is asked for.
     let refuses_name = http.status == 400 && http.without_underscore.is_some_and(|other| other != 400);

@@ -148,6 +148,19 @@ pub struct HttpPeer {
     /// header instead, so that it can be said whether the name is what is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub without_underscore: Option<u16>,
+    /// What a user asked of the answer, in the order of the questions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<Told>,
+}
+
+/// What is true of something that a user asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Told {
+    /// Whether it holds; nothing where that could not be told.
+    pub holds: Option<bool>,
+    /// What is there instead, or why it could not be told.
+    pub said: Option<String>,
 }
 
 impl Peer {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Check, Credentials, Expectation, OriginKind, Published, Readiness, Security, Tls, Vantage};
+use super::{Check, Credentials, Expectation, Origin, OriginKind, Published, Readiness, Security, Tls, Vantage};
 use crate::derive::Connection;
 use crate::derive::hosts::{Place, place};
 use crate::derive::unencoded::UNREADABLE;
@@ -11,7 +11,7 @@ use crate::stack::{Container, PublishedAt, Stack, Status};
 use crate::target::{Protocol, Target};
 use crate::text;
 
-/// What narrows a run. What a user declares stays in it.
+/// What narrows a run. What its command line declares stays in it.
 #[derive(Clone, Debug, Default)]
 pub struct Narrow {
     /// Only checks that start at or lead to one of these; empty means all.
@@ -117,7 +117,7 @@ fn unreadable(settings: &[(String, String)]) -> Option<&str> {
 
 impl Narrow {
     fn keeps(&self, stack: &Stack, check: &Check) -> bool {
-        if check.origins.iter().any(|origin| origin.kind == OriginKind::Declared) {
+        if check.origins.iter().any(Origin::is_of_this_run) {
             return true;
         }
         let (place, _) = check.place(stack);
@@ -162,7 +162,11 @@ fn published_identity(stack: &Stack, published: &Published, target: &Target) -> 
 }
 
 fn check(stack: &Stack, id: String, connection: Connection) -> Check {
-    let readiness = match (readiness(stack, &connection), unreadable(&connection.settings)) {
+    let known = match &connection.readiness {
+        Readiness::Ready => readiness(stack, &connection),
+        known => known.clone(),
+    };
+    let readiness = match (known, unreadable(&connection.settings)) {
         (Readiness::Ready, Some(reason)) => Readiness::Cannot(reason.to_owned()),
         (readiness, _) => readiness,
     };
@@ -172,6 +176,7 @@ fn check(stack: &Stack, id: String, connection: Connection) -> Check {
         target: connection.target,
         origins: vec![connection.origin],
         expect: connection.expect,
+        wanted: connection.wanted,
         published: connection.published,
         readiness,
         settings: connection.settings,
@@ -201,6 +206,7 @@ fn merge(check: &mut Check, connection: Connection) {
     if check.security == Security::default() || (declared && check.security.tls == connection.security.tls) {
         check.security = connection.security;
     }
+    check.wanted.add(connection.wanted);
     check.origins.push(connection.origin);
 }
 

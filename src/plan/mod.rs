@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod build;
+pub mod wanted;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::stack::{Engine, PublishedAt, Stack};
 use crate::target::{Protocol, Target};
+
+pub use self::wanted::Wanted;
 
 /// A place to look from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -118,6 +121,12 @@ impl Origin {
     pub const fn new(kind: OriginKind, name: String, value: Option<String>) -> Self {
         Self { kind, name, value, location: None }
     }
+
+    /// Whether the command line of this very run says so.
+    #[must_use]
+    pub fn is_of_this_run(&self) -> bool {
+        self.kind == OriginKind::Declared && self.location.is_none()
+    }
 }
 
 /// A place in a file; lines and columns count from 1.
@@ -140,7 +149,7 @@ pub struct Location {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum OriginKind {
-    /// `--expect`, or `try`.
+    /// `--expect`, `try`, or the user's own file.
     Declared,
     /// An environment variable of the client.
     Environment,
@@ -315,6 +324,9 @@ pub struct Check {
     /// What is expected.
     #[serde(default)]
     pub expect: Expectation,
+    /// What a user wants of the answer beyond that.
+    #[serde(default, skip_serializing_if = "Wanted::is_empty")]
+    pub wanted: Wanted,
     /// The published port behind the target, where it is one.
     #[serde(default)]
     pub published: Option<Published>,

@@ -1,5 +1,6 @@
 //! One GET in HTTP/1.1 (RFC 9112): a status is an answer, whatever it is. Redirections are not followed.
 
+mod questions;
 mod tap;
 
 use std::error::Error;
@@ -16,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
+use self::questions::Body as Content;
 use self::tap::Tap;
 use super::tls::{self, Trouble};
 use super::{Attempt, Fault, Stop};
@@ -63,11 +65,11 @@ pub async fn look(attempt: &mut Attempt, target: &Target, security: &Security) -
     }
 }
 
-/// What came back: the head, and the start of the body where the status means failure.
+/// What came back: the head, and the start of the body where it was wanted or the status means failure.
 struct Answer {
     status: StatusCode,
     headers: HeaderMap,
-    body: Vec<u8>,
+    body: Content,
 }
 
 /// Request and answer over a connection that stands.
@@ -79,14 +81,16 @@ where
     let until = attempt.deadline.checked_sub(MARGIN).unwrap_or(attempt.deadline);
     let tap = Tap::new(stream);
     let said = tap.said();
+    let wants_body = questions::need_body(&attempt.questions);
     let work = async {
         let request = request(target).map_err(Trouble::Fault)?;
-        ask(tap, request, until).await.map_err(|error| trouble(error.as_ref(), &said.bytes(), started))
+        ask(tap, request, wants_body, until).await.map_err(|error| trouble(error.as_ref(), &said.bytes(), started))
     };
     let answer = tls::step(attempt, PhaseName::Request, work).await?;
     attempt.reached(Depth::Answered);
     let wants_tls = target.protocol == Protocol::Http && wants_tls(&answer);
     let mut peer = peer(&answer);
+    peer.told = questions::answer(&attempt.questions, &answer.headers, &answer.body);
     if answer.status == StatusCode::BAD_REQUEST && target.protocol == Protocol::Http && !wants_tls {
         peer.without_underscore = without_underscore(attempt, target, until).await;
     }
@@ -104,7 +108,7 @@ async fn without_underscore(attempt: &Attempt, target: &Target, until: Instant) 
     let address = attempt.observation.connected.filter(|_| target.host.contains('_'))?;
     let renamed = Target { host: target.host.replace('_', "-"), ..target.clone() };
     let stream = timeout_at(until, TcpStream::connect((address, target.port))).await.ok()?.ok()?;
-    let answer = ask(Tap::new(stream), request(&renamed).ok()?, until).await.ok()?;
+    let answer = ask(Tap::new(stream), request(&renamed).ok()?, false, until).await.ok()?;
     Some(answer.status.as_u16())
 }
 
@@ -127,8 +131,13 @@ fn request(target: &Target) -> Result<Request<Empty<Bytes>>, Fault> {
         .map_err(|error| Fault::new(FailureKind::WrongProtocol, format!("cannot be asked for: {error}")))
 }
 
-/// Sends the request and reads the answer; `None` is the end of the time.
-async fn ask<S>(tap: Tap<S>, request: Request<Empty<Bytes>>, until: Instant) -> Result<Answer, Option<hyper::Error>>
+/// Sends the request and reads the answer, its body where that is wanted; an error of `None` is the end of the time.
+async fn ask<S>(
+    tap: Tap<S>,
+    request: Request<Empty<Bytes>>,
+    wants_body: bool,
+    until: Instant,
+) -> Result<Answer, Option<hyper::Error>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -146,7 +155,8 @@ where
         let response = timeout_at(until, sender.send_request(request)).await.map_err(|_| None)??;
         let (head, body) = response.into_parts();
         let failed = head.status.is_client_error() || head.status.is_server_error();
-        let body = if failed { read(body, until).await } else { Vec::new() };
+        let none = Content { bytes: Vec::new(), cut: None };
+        let body = if failed || wants_body { read(body, until).await } else { none };
         Ok(Answer { status: head.status, headers: head.headers, body })
     };
     tokio::pin!(conversation, connection);
@@ -159,15 +169,24 @@ where
 }
 
 /// The start of a body: what came until the time or the bound was reached, or the body failed.
-async fn read(mut body: impl Body<Data = Bytes> + Unpin, until: Instant) -> Vec<u8> {
+async fn read(mut body: impl Body<Data = Bytes> + Unpin, until: Instant) -> Content {
     let mut bytes = Vec::new();
-    while bytes.len() < MOST_BODY {
-        let Ok(Some(Ok(frame))) = timeout_at(until, body.frame()).await else { break };
-        if let Ok(data) = frame.into_data() {
-            bytes.extend_from_slice(&data[..data.len().min(MOST_BODY - bytes.len())]);
+    let cut = loop {
+        match timeout_at(until, body.frame()).await {
+            Ok(Some(Ok(frame))) => {
+                let Ok(data) = frame.into_data() else { continue };
+                let room = MOST_BODY - bytes.len();
+                bytes.extend_from_slice(&data[..data.len().min(room)]);
+                if data.len() > room {
+                    break Some("the body is larger than 64 KiB");
+                }
+            }
+            Ok(None) => break None,
+            Ok(Some(Err(_))) => break Some("the body broke off"),
+            Err(_) => break Some("the body did not come to its end in time"),
         }
-    }
-    bytes
+    };
+    Content { bytes, cut }
 }
 
 fn peer(answer: &Answer) -> HttpPeer {
@@ -176,20 +195,22 @@ fn peer(answer: &Answer) -> HttpPeer {
         let value = String::from_utf8_lossy(&value[..value.len().min(MOST_SEARCHED)]).into_owned();
         Some(text::line(&text::redact(&value), limit)).filter(|value| !value.is_empty())
     };
-    let start = &answer.body[..answer.body.len().min(MOST_SEARCHED)];
+    let body = &answer.body.bytes;
+    let start = &body[..body.len().min(MOST_SEARCHED)];
     let body = text::line(&text::redact(&String::from_utf8_lossy(start)), MOST_SHOWN);
+    let failed = answer.status.is_client_error() || answer.status.is_server_error();
     HttpPeer {
         status: answer.status.as_u16(),
         server: header(SERVER, 100),
         location: header(LOCATION, 300),
-        body: Some(body).filter(|body| !body.is_empty()),
-        without_underscore: None,
+        body: Some(body).filter(|body| failed && !body.is_empty()),
+        ..HttpPeer::default()
     }
 }
 
 /// Whether a server refused the request because it was not sent over TLS.
 fn wants_tls(answer: &Answer) -> bool {
-    let body = String::from_utf8_lossy(&answer.body);
+    let body = String::from_utf8_lossy(&answer.body.bytes);
     answer.status == StatusCode::BAD_REQUEST && TLS_WANTED.iter().any(|words| body.contains(words))
 }
 

@@ -40,6 +40,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use crate::observation::{Depth, Failure, FailureKind, Observation, Phase, PhaseName, Tried};
+use crate::plan::wanted::Question;
 use crate::plan::{Credentials, Needed, Security};
 use crate::target::{Protocol, Target};
 use crate::text;
@@ -57,6 +58,8 @@ pub struct Request {
     pub security: Security,
     /// Kafka: what the client needs of the cluster.
     pub needed: Needed,
+    /// HTTP: what a user wants to know of the answer.
+    pub questions: Vec<Question>,
     /// How far to go.
     pub options: Options,
 }
@@ -96,6 +99,8 @@ pub struct Attempt {
     pub options: Options,
     /// Kafka: what the client needs of the cluster.
     pub needed: Needed,
+    /// HTTP: what a user wants to know of the answer.
+    pub questions: Vec<Question>,
 }
 
 /// An attempt is over early; its observation holds the failure.
@@ -140,7 +145,13 @@ impl Attempt {
     /// An attempt that must be over at `deadline`.
     #[must_use]
     pub fn new(deadline: Instant, options: Options) -> Self {
-        Self { observation: Observation::default(), deadline, options, needed: Needed::default() }
+        Self {
+            observation: Observation::default(),
+            deadline,
+            options,
+            needed: Needed::default(),
+            questions: Vec::new(),
+        }
     }
 
     /// Runs one step, times it, and records how it ended; the deadline ends it too.
@@ -174,19 +185,28 @@ impl Attempt {
         self.observation.depth = self.observation.depth.max(depth);
     }
 
-    /// Resolves the host and connects to the first of its addresses that answers.
+    /// Resolves the host.
     ///
     /// # Errors
-    /// [`Stop`] when the name has no address or none of them answers.
-    pub async fn connect(&mut self, target: &Target) -> Result<TcpStream, Stop> {
+    /// [`Stop`] when the name has no address.
+    pub async fn resolve(&mut self, target: &Target) -> Result<Vec<IpAddr>, Stop> {
         let system = self.options.system_resolver;
         let found = self.step(PhaseName::Resolve, dns::resolve(&target.host, system, self.deadline)).await?;
         self.observation.addresses.clone_from(&found.addresses);
         self.observation.resolver = Some(found.resolver);
         self.reached(Depth::Resolved);
+        Ok(found.addresses)
+    }
+
+    /// Resolves the host and connects to the first of its addresses that answers.
+    ///
+    /// # Errors
+    /// [`Stop`] when the name has no address or none of them answers.
+    pub async fn connect(&mut self, target: &Target) -> Result<TcpStream, Stop> {
+        let addresses = self.resolve(target).await?;
         let deadline = self.deadline;
         let mut tried = Vec::new();
-        let connecting = connect_any(&found.addresses, target.port, deadline, &mut tried);
+        let connecting = connect_any(&addresses, target.port, deadline, &mut tried);
         let connected = self.step(PhaseName::Connect, connecting).await;
         self.observation.tried = tried;
         let (stream, address) = connected?;
@@ -242,9 +262,11 @@ fn tells(fault: &Fault) -> u8 {
 pub async fn look(request: &Request) -> Observation {
     let mut attempt = Attempt::new(Instant::now() + request.timeout, request.options);
     attempt.needed.clone_from(&request.needed);
+    attempt.questions.clone_from(&request.questions);
     let target = &request.target;
     // A stop is recorded in the observation already.
     let _ = match target.protocol {
+        Protocol::Dns => attempt.resolve(target).await.map(drop),
         _ if request.options.connect_only => tcp::look(&mut attempt, target).await,
         Protocol::Tcp => tcp::look(&mut attempt, target).await,
         Protocol::Http | Protocol::Https => http::look(&mut attempt, target, &request.security).await,

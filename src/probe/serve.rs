@@ -263,6 +263,7 @@ mod tests {
             credentials: None,
             security: crate::plan::Security::default(),
             needed: crate::plan::Needed::default(),
+            questions: Vec::new(),
             options: Options { connect_only, ..Options::default() },
         };
         serde_json::to_string(&Order::Look { id, request: Box::new(WireRequest::from(&request)) }).unwrap() + "\n"

@@ -96,6 +96,7 @@ pub(super) async fn look(
         credentials,
         security: crate::plan::Security::default(),
         needed: crate::plan::Needed::default(),
+        questions: Vec::new(),
         options: Options::default(),
     })
     .await

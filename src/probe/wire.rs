@@ -10,6 +10,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
 use super::{Options, Request};
 use crate::observation::{Observation, Survey};
+use crate::plan::wanted::Question;
 use crate::plan::{Credentials, Needed, Security};
 use crate::target::Target;
 
@@ -53,6 +54,8 @@ pub struct WireRequest {
     security: Security,
     #[serde(default)]
     needed: Needed,
+    #[serde(default)]
+    questions: Vec<Question>,
     options: Options,
 }
 
@@ -72,6 +75,7 @@ impl From<&Request> for WireRequest {
             password: credentials.and_then(|c| c.password.as_ref()).map(|p| p.expose_secret().to_owned()),
             security: request.security.clone(),
             needed: request.needed.clone(),
+            questions: request.questions.clone(),
             options: request.options,
         }
     }
@@ -86,6 +90,7 @@ impl From<WireRequest> for Request {
             credentials: wire.user.map(|user| Credentials { user, password }),
             security: wire.security,
             needed: wire.needed,
+            questions: wire.questions,
             options: wire.options,
         }
     }

@@ -64,15 +64,21 @@ pub fn planned(check: &Check) -> CheckResult {
             Expectation::Answers => "answers".into(),
             Expectation::Closed => "closed".into(),
         },
+        wanted: check.wanted.conditions.iter().map(ToString::to_string).collect(),
         via: None,
         depth: None,
         origins: origins.collect(),
-        verdict: None,
+        verdict: match &check.readiness {
+            Readiness::Ready => None,
+            Readiness::Skip(_) => Some(Verdict::Skipped),
+            Readiness::Cannot(_) => Some(Verdict::Inconclusive),
+        },
         reason: match &check.readiness {
             Readiness::Ready => None,
             Readiness::Skip(reason) | Readiness::Cannot(reason) => Some(reason.clone()),
         },
         silenced: false,
+        silenced_because: None,
         observation: None,
     }
 }
@@ -116,6 +122,7 @@ pub fn finding(judged: &Judged) -> Finding {
         help: cause.help.clone(),
         fix: None,
         silenced: false,
+        silenced_because: None,
     }
 }
 

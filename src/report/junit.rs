@@ -52,7 +52,10 @@ fn claims<'a>(report: &'a Report, check: &'a CheckResult) -> impl Iterator<Item 
 fn case(check: &CheckResult, claims: &[&Finding]) -> TestCase {
     let reason = check.reason.as_deref().map(safe);
     let status = match check.verdict {
-        Some(Verdict::Fail | Verdict::Inconclusive) if check.silenced => message(TestCaseStatus::skipped(), "silenced"),
+        Some(Verdict::Fail | Verdict::Inconclusive) if check.silenced => {
+            let because = check.silenced_because.as_deref().map(|why| format!(": {}", safe(why))).unwrap_or_default();
+            message(TestCaseStatus::skipped(), &format!("silenced{because}"))
+        }
         Some(Verdict::Pass) => TestCaseStatus::success(),
         Some(Verdict::Fail) => failure(check, claims),
         Some(Verdict::Inconclusive) => {

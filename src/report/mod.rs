@@ -115,6 +115,9 @@ pub struct CheckResult {
     /// Whether it must answer or must not be reachable: `answers`, `closed`.
     #[cfg_attr(test, schemars(with = "crate::plan::Expectation"))]
     pub expect: String,
+    /// What a user wants of the answer beyond that, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wanted: Vec<String>,
     /// The way that was taken; nothing where nobody looked.
     pub via: Option<String>,
     /// How far it came: `nothing`, `resolved`, `connected`, `answered`, `logged-in`, `round-trip`.
@@ -122,12 +125,15 @@ pub struct CheckResult {
     pub depth: Option<String>,
     /// What says that it must work.
     pub origins: Vec<OriginInfo>,
-    /// What it came to; nothing in a plan.
+    /// What it came to; in a plan only where that is known already.
     pub verdict: Option<Verdict>,
     /// Why it was skipped or inconclusive, or why it failed where the observation alone does not show it.
     pub reason: Option<String>,
     /// Whether the user has silenced it.
     pub silenced: bool,
+    /// Why, and until when, where they have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silenced_because: Option<String>,
     /// What was seen.
     pub observation: Option<Observation>,
 }
@@ -176,6 +182,9 @@ pub struct Finding {
     pub fix: Option<Fix>,
     /// Whether the user has silenced it.
     pub silenced: bool,
+    /// Why, and until when, where they have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silenced_because: Option<String>,
 }
 
 /// How much a finding weighs.

@@ -112,7 +112,12 @@ fn broker(id: i32, host: &str, port: u16, observation: Observation) -> Redirect 
 }
 
 /// A check from a vantage, because of a variable and its value.
-fn check(from: &str, target: &str, (name, value): (&str, &str), observation: Option<Observation>) -> CheckResult {
+pub(crate) fn check(
+    from: &str,
+    target: &str,
+    (name, value): (&str, &str),
+    observation: Option<Observation>,
+) -> CheckResult {
     let address = target.split_once("://").unwrap().1;
     let failed = observation.as_ref().map(|seen| {
         seen.failure.is_some() || seen.redirects.iter().any(|redirect| redirect.observation.failure.is_some())
@@ -122,6 +127,7 @@ fn check(from: &str, target: &str, (name, value): (&str, &str), observation: Opt
         from: from.into(),
         target: target.into(),
         expect: "answers".into(),
+        wanted: Vec::new(),
         via: observation.as_ref().map(|_| if from == "host" { "host" } else { "netns" }.into()),
         depth: observation.as_ref().map(|seen| serde_json::to_value(seen.depth).unwrap().as_str().unwrap().into()),
         origins: vec![OriginInfo {
@@ -135,6 +141,7 @@ fn check(from: &str, target: &str, (name, value): (&str, &str), observation: Opt
         verdict: failed.map(|failed| if failed { Verdict::Fail } else { Verdict::Pass }),
         reason: None,
         silenced: false,
+        silenced_because: None,
         observation,
     }
 }
@@ -149,7 +156,7 @@ fn verdict(check: CheckResult, verdict: Verdict, reason: &str) -> CheckResult {
     CheckResult { verdict: Some(verdict), reason: Some(reason.into()), ..check }
 }
 
-fn finding(rule: &str, severity: Severity, service: &str, message: &str) -> Finding {
+pub(crate) fn finding(rule: &str, severity: Severity, service: &str, message: &str) -> Finding {
     Finding {
         rule: rule.into(),
         fingerprint: format!("{rule} {service}"),
@@ -162,6 +169,7 @@ fn finding(rule: &str, severity: Severity, service: &str, message: &str) -> Find
         help: String::new(),
         fix: None,
         silenced: false,
+        silenced_because: None,
     }
 }
 

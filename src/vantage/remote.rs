@@ -242,6 +242,7 @@ mod tests {
             credentials: None,
             security: crate::plan::Security::default(),
             needed: crate::plan::Needed::default(),
+            questions: Vec::new(),
             options: crate::probe::Options::default(),
         }
     }

@@ -268,7 +268,12 @@ impl Sshd {
 
     /// How often somebody logged in.
     pub fn logins(&self) -> usize {
-        std::fs::read_to_string(self.path("log")).unwrap().matches("Accepted publickey").count()
+        self.log().matches("Accepted publickey").count()
+    }
+
+    /// What the server says.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).unwrap()
     }
 }
 

@@ -69,6 +69,7 @@ pub async fn look_at(target: Target, account: Option<(&str, &str)>, time: Durati
         credentials,
         security: Security::default(),
         needed: Needed::default(),
+        questions: Vec::new(),
         options: Options::default(),
     };
     // To the end: what the report takes is not to be counted with another look.
@@ -109,6 +110,7 @@ fn report(target: Target, observation: Observation) -> (Report, Observation) {
         target,
         origins: vec![Origin::new(OriginKind::Declared, "--expect".into(), None)],
         expect: Expectation::Answers,
+        wanted: crosscheck::plan::Wanted::default(),
         published: None,
         readiness: Readiness::Ready,
         settings: Vec::new(),

@@ -44,6 +44,7 @@ async fn look_at(target: Target, timeout: Duration) -> Observation {
         credentials: None,
         security: crate::plan::Security::default(),
         needed: crate::plan::Needed::default(),
+        questions: Vec::new(),
         options,
     })
     .await

@@ -39,6 +39,7 @@ async fn look_at(port: u16, account: Option<(&str, &str)>, database: Option<&str
         credentials,
         security,
         needed: crate::plan::Needed::default(),
+        questions: Vec::new(),
         options,
     })
     .await

@@ -31,6 +31,7 @@ async fn look_with(address: SocketAddr, timeout: Duration, options: Options) -> 
         credentials: None,
         security: crate::plan::Security::default(),
         needed: crate::plan::Needed::default(),
+        questions: Vec::new(),
         options,
     })
     .await

@@ -73,7 +73,7 @@ fn bad_checks() -> Vec<CheckResult> {
         server: Some("nginx/1.27.2".into()),
         location: None,
         body: Some("<html><body>no upstream is alive</body></html>".into()),
-        without_underscore: None,
+        ..HttpPeer::default()
     };
     let busy = answered("172.20.0.8", Depth::Answered, &[], Peer::Http(busy));
     let busy = ended(busy, PhaseName::Request, FailureKind::HttpStatus, "HTTP 503");

@@ -14,7 +14,8 @@ pub fn findings(report: &Report, style: Style) -> String {
     let (silenced, open): (Vec<_>, Vec<_>) = report.findings.iter().partition(|finding| finding.silenced);
     let mut out: String = open.iter().map(|finding| one(finding, style)).collect();
     for finding in &silenced {
-        let title = format!("silenced {}: {}", id(finding), safe(&finding.message));
+        let because = finding.silenced_because.as_deref().map(|why| format!(" ({})", safe(why))).unwrap_or_default();
+        let title = format!("silenced{because} {}: {}", id(finding), safe(&finding.message));
         let title = title.split_whitespace().map(|word| paint(style, word, Ink::Faint));
         out.push_str(&wrap("", title, style.measure()));
     }

@@ -47,7 +47,11 @@ pub fn check_in_full(check: &CheckResult, style: Style) -> String {
     facts.extend((check.expect == "closed").then(|| "must not be reachable".to_owned()));
     facts.extend(check.via.as_deref().map(|via| format!("via {}", line(via, 60))));
     facts.extend(check.origins.iter().map(|origin| format!("from {}", origin_in_full(origin))));
-    facts.extend(check.silenced.then(|| "silenced".to_owned()));
+    if !check.wanted.is_empty() {
+        facts.push(format!("wanted: {}", safe(&check.wanted.join(", "))));
+    }
+    let because = check.silenced_because.as_deref().map(|why| format!(": {}", safe(why))).unwrap_or_default();
+    facts.extend(check.silenced.then(|| format!("silenced{because}")));
     for fact in facts {
         out.push_str(&paint(style, &format!("  {fact}"), Ink::Faint));
         out.push('\n');

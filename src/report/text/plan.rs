@@ -21,6 +21,10 @@ pub fn plan(report: &Report, style: Style) -> String {
             let silenced = if check.silenced { "  silenced" } else { "" };
             let extra = paint(style, &format!("{closed}{silenced}"), Ink::Faint);
             let _ = writeln!(out, "  {} {}{extra}", mark(style, check.verdict), safe(&check.target));
+            if !check.wanted.is_empty() {
+                let text = format!("wanted: {}", safe(&check.wanted.join(", ")));
+                out.push_str(&wrap("      ", text.split_whitespace(), style.measure()));
+            }
             for origin in &check.origins {
                 // In short, the name alone says enough of a published port; of a variable, the value does.
                 let text = if style.quiet { origin_name(origin) } else { origin_in_full(origin) };

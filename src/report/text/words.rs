@@ -54,11 +54,14 @@ pub(super) fn words(failure: &Failure) -> String {
         FailureKind::AuthenticationUnsupported => "no way to log in that both sides have",
         FailureKind::KeyRetrieval => "the client may not ask for the server's key",
         FailureKind::PermissionDenied => "no permission",
+        FailureKind::Unmet => "not as it is expected",
     };
     let detail = line(&failure.detail, 400);
     if detail.is_empty() {
         kind.into()
-    } else if failure.kind == FailureKind::HttpStatus || detail.to_lowercase().contains(&kind.to_lowercase()) {
+    } else if matches!(failure.kind, FailureKind::HttpStatus | FailureKind::Unmet)
+        || detail.to_lowercase().contains(&kind.to_lowercase())
+    {
         detail
     } else {
         format!("{kind}: {detail}")

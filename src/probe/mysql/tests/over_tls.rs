@@ -44,6 +44,7 @@ async fn look(plain: Vec<Step>, encrypted: Option<&'static [u8]>, security: Secu
         credentials: Some(Credentials { user: "app".into(), password: Some(PASSWORD.into()) }),
         security,
         needed: Needed::default(),
+        questions: Vec::new(),
         options: Options::default(),
     })
     .await;

@@ -1,0 +1,169 @@
+//! What users declare: `crosscheck.yaml` beside the compose file, and the same under `x-crosscheck` in it.
+//!
+//! [`format`] is what may be written, [`node`] reads it with places, [`expected`] and [`silence`] say what it means.
+
+pub mod expected;
+pub mod format;
+pub mod node;
+pub mod silence;
+
+use std::fmt::{self, Display};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use self::expected::Expectation;
+use self::format::File;
+use self::node::Mistake;
+use self::silence::Silence;
+use crate::compose::source::{Place, Sources};
+use crate::compose::yaml::{self, Value};
+use crate::compose::{self, EXTENSION, Project};
+use crate::derive::places::location;
+use crate::plan::Location;
+use crate::stack::surroundings::{Surroundings, absolute};
+use crate::text;
+
+/// The names of the file, in the order in which they are looked for.
+pub const NAMES: [&str; 2] = ["crosscheck.yaml", "crosscheck.yml"];
+
+/// What users declare. Not `Debug`: targets may hold credentials.
+#[derive(Default)]
+pub struct Config {
+    /// The file that was read, where there is one.
+    pub path: Option<PathBuf>,
+    /// The connections that they expect, in their order.
+    pub expect: Vec<Expectation>,
+    /// What does not count.
+    pub silence: Vec<Silence>,
+    /// The time for each check.
+    pub timeout: Option<Duration>,
+    /// Folders with technologies of their own.
+    pub technologies: Vec<PathBuf>,
+    /// Whether hosts outside the stack are looked at.
+    pub external: bool,
+}
+
+/// What is wrong with what users declare.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}{}: {reason}", text::line(file, 300), shown(*at))]
+pub struct ConfigError {
+    /// The file.
+    pub file: String,
+    /// Line and column, from 1.
+    pub at: Option<(u32, u32)>,
+    /// What is wrong, and what to write instead.
+    pub reason: String,
+}
+
+fn shown(at: Option<(u32, u32)>) -> impl Display {
+    struct At(Option<(u32, u32)>);
+    impl Display for At {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.map_or(Ok(()), |(line, column)| write!(f, ":{line}:{column}"))
+        }
+    }
+    At(at)
+}
+
+impl ConfigError {
+    /// Something that is wrong at a place.
+    #[must_use]
+    pub fn at(location: &Location, reason: impl Into<String>) -> Self {
+        Self { file: location.file.clone(), at: Some((location.line, location.column)), reason: reason.into() }
+    }
+}
+
+/// A file of users, to say where things stand in it.
+struct Within<'a> {
+    sources: &'a Sources,
+    /// The folder from which paths in it start.
+    folder: &'a Path,
+    /// The working folder.
+    here: &'a Path,
+}
+
+impl Within<'_> {
+    fn location(&self, place: Place) -> Location {
+        location(self.sources, place, self.here)
+    }
+}
+
+/// Reads what users declare: the file that is named, else `crosscheck.yaml` beside the compose file or, where no compose file
+/// is at hand, in the working folder; and what the compose files say under `x-crosscheck`.
+///
+/// # Errors
+/// The first thing that is wrong with it; a file that is named and cannot be read.
+pub fn read(named: Option<&Path>, project: Option<&Project>, around: &Surroundings) -> Result<Config, ConfigError> {
+    let mut config = Config::default();
+    let folder = project.map_or(around.directory.as_path(), |project| project.directory.as_path());
+    let found = || NAMES.iter().map(|name| folder.join(name)).find(|path| path.is_file());
+    if let Some(path) = named.map(|path| around.absolute(path)).or_else(found) {
+        let variables = project.map_or(&around.variables, |project| &project.variables);
+        let look = |name: &str| variables.get(name).cloned();
+        config.file(&path, &look, &around.directory)?;
+        config.path = Some(path);
+    }
+    if let Some((project, extension)) = project.and_then(|project| Some((project, project.extension.as_ref()?))) {
+        let within = Within { sources: &project.sources, folder: &project.directory, here: &around.directory };
+        let file = node::read(extension).map_err(|mistake| within.error(mistake))?;
+        config.add(file, &within)?;
+    }
+    Ok(config)
+}
+
+impl Within<'_> {
+    fn error(&self, mistake: Mistake) -> ConfigError {
+        match mistake.place {
+            Some(place) => ConfigError::at(&self.location(place), mistake.reason),
+            None => ConfigError { file: EXTENSION.into(), at: None, reason: mistake.reason },
+        }
+    }
+}
+
+impl Config {
+    /// Adds what a file says. Variables are filled in as in compose files.
+    fn file(&mut self, path: &Path, look: &dyn Fn(&str) -> Option<String>, here: &Path) -> Result<(), ConfigError> {
+        let shown = path.strip_prefix(here).unwrap_or(path).display().to_string();
+        let error = |at, reason| ConfigError { file: shown.clone(), at, reason };
+        let text = compose::from_disk(path).map_err(|reason| error(None, reason))?;
+        let mut sources = Sources::default();
+        let file = sources.add(path.to_owned(), &text);
+        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let mut documents = yaml::parse(&sources.get(file).text, file)
+            .map_err(|wrong| error(Some((number(wrong.line), number(wrong.column))), wrong.reason))?;
+        documents.retain(|document| document.value != Value::Null);
+        let within = Within { sources: &sources, folder: path.parent().unwrap_or(Path::new("/")), here };
+        if let Some(second) = documents.get(1) {
+            return Err(
+                within.error(Mistake::new(second.place, "there is one document in this file, and this is another"))
+            );
+        }
+        let Some(mut document) = documents.pop() else { return Ok(()) };
+        compose::fill(&mut document, look).map_err(|wrong| within.error(Mistake::new(wrong.place, wrong.reason)))?;
+        let read: File = node::read(&document).map_err(|mistake| within.error(mistake))?;
+        self.add(read, &within)
+    }
+
+    /// Adds what a file says; what was said before wins where only one thing can hold.
+    fn add(&mut self, file: File, within: &Within) -> Result<(), ConfigError> {
+        for expected in file.expect {
+            expected::read(expected, within, &mut self.expect)?;
+        }
+        for silenced in file.silence {
+            self.silence.push(silence::read(silenced, within)?);
+        }
+        self.timeout = self.timeout.or(file.timeout.map(|time| time.value.0));
+        for folder in file.technologies.0 {
+            let path = absolute(within.folder, Path::new(&folder.value));
+            if !path.is_dir() {
+                return Err(ConfigError::at(&within.location(folder.place), "there is no such folder"));
+            }
+            self.technologies.push(path);
+        }
+        self.external |= file.external.unwrap_or_default();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,383 @@
+//! Reads YAML with places into types: what is wrong with a file is said where it stands, with the nearest right word.
+
+use std::fmt::{self, Display};
+use std::marker::PhantomData;
+
+use serde::de::value::{BorrowedStrDeserializer, MapAccessDeserializer};
+use serde::de::{
+    self, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, Expected, IntoDeserializer,
+    MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
+};
+use serde::{Deserialize, forward_to_deserialize_any};
+
+use crate::compose::source::Place;
+use crate::compose::yaml::{Entry, Node, Value};
+use crate::nearest::nearest;
+use crate::text;
+
+/// Reads a value as a type. Of a type's own errors the innermost value is the place.
+///
+/// # Errors
+/// The first thing that is wrong, and its place.
+pub fn read<T: DeserializeOwned>(node: &Node) -> Result<T, Mistake> {
+    T::deserialize(Reader(node)).map_err(|mistake| mistake.at(node.place))
+}
+
+/// What is wrong with a file, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// Where it stands, once it is known.
+    pub place: Option<Place>,
+    /// What is wrong, what was expected, and what was probably meant.
+    pub reason: String,
+}
+
+impl Mistake {
+    /// A mistake at a place.
+    pub fn new(place: Place, reason: impl Into<String>) -> Self {
+        Self { place: Some(place), reason: reason.into() }
+    }
+
+    /// The same, at this place where no nearer one is known.
+    fn at(self, place: Place) -> Self {
+        Self { place: self.place.or(Some(place)), ..self }
+    }
+}
+
+impl Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Mistake {}
+
+impl de::Error for Mistake {
+    fn custom<T: Display>(message: T) -> Self {
+        Self { place: None, reason: message.to_string() }
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        let found = match found {
+            // It may be a secret.
+            Unexpected::Str("") => "an empty text".into(),
+            Unexpected::Str(_) => "another text".into(),
+            Unexpected::Seq => "a list".into(),
+            Unexpected::Map => "a mapping".into(),
+            Unexpected::Unit => "nothing".into(),
+            other => other.to_string(),
+        };
+        // The word for it in YAML's own documents, and nowhere else.
+        let expected = expected.to_string().replace("a sequence", "a list");
+        Self::custom(format!("{expected} is expected here, and this is {found}"))
+    }
+
+    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
+        Self::custom(unknown("key", field, expected))
+    }
+
+    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
+        Self::custom(unknown("word", variant, expected))
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::custom(format!("`{field}` is missing here"))
+    }
+}
+
+fn unknown(what: &str, word: &str, expected: &[&str]) -> String {
+    let meant = nearest(word, expected.iter().copied()).map(|name| format!(" (did you mean `{name}`?)"));
+    let known: Vec<_> = expected.iter().map(|name| format!("`{name}`")).collect();
+    let word = text::line(word, 60);
+    format!("the {what} `{word}` is not known here{}; there are {}", meant.unwrap_or_default(), text::list(&known))
+}
+
+/// A value and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct At<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// The name by which [`Reader`] knows that a value's place is asked for too.
+const AT: &str = "crosscheck::config::At";
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Both<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Both<T> {
+            type Value = At<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value with its place")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<At<T>, A::Error> {
+                let mut number = || parts.next_element::<usize>()?.ok_or_else(|| A::Error::custom("no place"));
+                let (file, line, column, end_line, end_column) =
+                    (number()?, number()?, number()?, number()?, number()?);
+                let place = Place { file, line, column, end_line, end_column };
+                let value = parts.next_element()?.ok_or_else(|| A::Error::custom("no value"))?;
+                Ok(At { value, place })
+            }
+        }
+        deserializer.deserialize_newtype_struct(AT, Both(PhantomData))
+    }
+}
+
+/// One value, or a list of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Many<T>(pub Vec<T>);
+
+impl<T> Default for Many<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Many<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMany<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMany<T> {
+            type Value = Many<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value or a list of values")
+            }
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, one: D) -> Result<Many<T>, D::Error> {
+                T::deserialize(one).map(|one| Many(vec![one]))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Many<T>, A::Error> {
+                let mut all = Vec::new();
+                while let Some(item) = items.next_element()? {
+                    all.push(item);
+                }
+                Ok(Many(all))
+            }
+        }
+        deserializer.deserialize_newtype_struct(MANY, OneOrMany(PhantomData))
+    }
+}
+
+/// The name by which [`Reader`] knows that one value counts as a list of one.
+const MANY: &str = "crosscheck::config::Many";
+
+/// A node as serde reads it.
+struct Reader<'a>(&'a Node);
+
+impl<'a> Reader<'a> {
+    fn text(&self, expected: &dyn Expected) -> Result<&'a str, Mistake> {
+        self.0.as_text().ok_or_else(|| Mistake::invalid_type(self.unexpected(), expected))
+    }
+
+    fn unexpected(&self) -> Unexpected<'a> {
+        match &self.0.value {
+            Value::Null => Unexpected::Unit,
+            Value::Text(text) => Unexpected::Str(text),
+            Value::List(_) => Unexpected::Seq,
+            Value::Map(_) => Unexpected::Map,
+        }
+    }
+
+    /// Gives a scalar that is no text to a visitor, in the type that it wants.
+    fn parsed<'de, T: std::str::FromStr, V: Visitor<'de>>(
+        self,
+        visitor: V,
+        what: &str,
+        visit: impl FnOnce(V, T) -> Result<V::Value, Mistake>,
+    ) -> Result<V::Value, Mistake> {
+        let place = self.0.place;
+        let wrong = |found: Unexpected<'_>| Mistake::invalid_type(found, &what).at(place);
+        let text = self.text(&what).map_err(|mistake| mistake.at(place))?;
+        let value = text.parse().map_err(|_| wrong(Unexpected::Str(text)))?;
+        visit(visitor, value).map_err(|mistake| mistake.at(place))
+    }
+}
+
+macro_rules! numbers {
+    ($($method:ident $visit:ident $type:ty),*) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
+            self.parsed(visitor, "a number", |visitor, value: $type| visitor.$visit(value))
+        })*
+    };
+}
+
+impl<'de> Deserializer<'de> for Reader<'de> {
+    type Error = Mistake;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
+        let place = self.0.place;
+        let read = match &self.0.value {
+            Value::Null => visitor.visit_unit(),
+            Value::Text(text) => visitor.visit_borrowed_str(text),
+            Value::List(items) => visitor.visit_seq(Items(items.iter())),
+            Value::Map(entries) => visitor.visit_map(Entries { left: entries.iter(), under_way: None }),
+        };
+        read.map_err(|mistake| mistake.at(place))
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
+        self.parsed(visitor, "true or false", Visitor::visit_bool)
+    }
+
+    numbers!(deserialize_u8 visit_u8 u8, deserialize_u16 visit_u16 u16, deserialize_u32 visit_u32 u32,
+        deserialize_u64 visit_u64 u64, deserialize_i64 visit_i64 i64, deserialize_f64 visit_f64 f64);
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
+        match self.0.value {
+            Value::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Mistake> {
+        let (place, is_list) = (self.0.place, matches!(self.0.value, Value::List(_)));
+        match name {
+            AT => visitor.visit_seq(Placed { node: self.0, part: 0 }),
+            MANY if is_list => self.deserialize_any(visitor),
+            _ => visitor.visit_newtype_struct(self),
+        }
+        .map_err(|mistake| mistake.at(place))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Mistake> {
+        // The fields of a structure are named: a list of them is a mistake.
+        match self.0.value {
+            Value::List(_) => Err(Mistake::invalid_type(Unexpected::Seq, &visitor).at(self.0.place)),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Mistake> {
+        let known: Vec<_> = variants.iter().map(|name| format!("`{name}`")).collect();
+        let text = self.text(&text::list(&known).as_str()).map_err(|mistake| mistake.at(self.0.place))?;
+        visitor.visit_enum(Word(text)).map_err(|mistake| mistake.at(self.0.place))
+    }
+
+    forward_to_deserialize_any! {
+        i8 i16 i32 i128 u128 f32 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map
+        identifier ignored_any
+    }
+}
+
+/// The numbers of a place, then the value.
+struct Placed<'a> {
+    node: &'a Node,
+    part: usize,
+}
+
+impl<'de> SeqAccess<'de> for Placed<'de> {
+    type Error = Mistake;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Mistake> {
+        let Place { file, line, column, end_line, end_column } = self.node.place;
+        let number = [file, line, column, end_line, end_column].get(self.part).copied();
+        self.part += 1;
+        match number {
+            Some(number) => seed.deserialize(number.into_deserializer()),
+            None => seed.deserialize(Reader(self.node)),
+        }
+        .map(Some)
+    }
+}
+
+struct Items<'a>(std::slice::Iter<'a, Node>);
+
+impl<'de> SeqAccess<'de> for Items<'de> {
+    type Error = Mistake;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Mistake> {
+        let Some(node) = self.0.next() else { return Ok(None) };
+        seed.deserialize(Reader(node)).map(Some).map_err(|mistake| mistake.at(node.place))
+    }
+}
+
+struct Entries<'a> {
+    left: std::slice::Iter<'a, Entry>,
+    under_way: Option<&'a Entry>,
+}
+
+impl<'de> MapAccess<'de> for Entries<'de> {
+    type Error = Mistake;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Mistake> {
+        self.under_way = self.left.next();
+        let Some(entry) = self.under_way else { return Ok(None) };
+        let key = seed.deserialize(BorrowedStrDeserializer::new(&entry.key));
+        key.map(Some).map_err(|mistake: Mistake| mistake.at(entry.place))
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Mistake> {
+        let Some(entry) = self.under_way.take() else { return Err(Mistake::custom("a value without a key")) };
+        // What is written and empty stands where its key does.
+        let place = if entry.node.value == Value::Null { entry.place } else { entry.node.place };
+        seed.deserialize(Reader(&entry.node)).map_err(|mistake| mistake.at(place))
+    }
+}
+
+/// One of the words of an enumeration.
+struct Word<'a>(&'a str);
+
+impl<'de> EnumAccess<'de> for Word<'de> {
+    type Error = Mistake;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Mistake> {
+        seed.deserialize(BorrowedStrDeserializer::new(self.0)).map(|variant| (variant, self))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Word<'de> {
+    type Error = Mistake;
+
+    fn unit_variant(self) -> Result<(), Mistake> {
+        Ok(())
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, _: T) -> Result<T::Value, Mistake> {
+        Err(Mistake::custom("a single word is expected here"))
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, Mistake> {
+        Err(Mistake::custom("a single word is expected here"))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], _: V) -> Result<V::Value, Mistake> {
+        Err(Mistake::custom("a single word is expected here"))
+    }
+}
+
+/// Reads what is written in short as a text, or at length as a mapping.
+pub struct ShortOrLong<L, T> {
+    /// What is expected, in the words of a message.
+    pub expected: &'static str,
+    /// What a text means.
+    pub short: fn(&str) -> Result<T, String>,
+    /// What a mapping means.
+    pub long: fn(L) -> T,
+}
+
+impl<'de, L: Deserialize<'de>, T> Visitor<'de> for ShortOrLong<L, T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expected)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        (self.short)(text).map_err(E::custom)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        L::deserialize(MapAccessDeserializer::new(map)).map(self.long)
+    }
+}
