@@ -46,6 +46,12 @@ pub enum Command {
         /// Only checks that start at or lead to these services
         services: Vec<String>,
     },
+    /// Write a crosscheck.yaml to start from, with what was found in its comments
+    Init {
+        /// Where to, `-` for stdout; without, crosscheck.yaml beside the compose file
+        #[arg(value_name = "FILE")]
+        path: Option<PathBuf>,
+    },
     /// Show a rule's page; without a rule, the list of rules
     Explain {
         /// The rule's id, such as kafka-advertises-loopback

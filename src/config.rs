@@ -4,6 +4,7 @@
 
 pub mod expected;
 pub mod format;
+pub mod init;
 pub mod node;
 pub mod silence;
 

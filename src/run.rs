@@ -1,6 +1,7 @@
 //! The way through: read the stack, derive connections, plan checks, observe, judge, report.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -8,7 +9,7 @@ use clap::CommandFactory;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::cli::{Cli, Command, Shared};
-use crate::config::silence;
+use crate::config::{init, silence};
 use crate::derive::{self, declared};
 use crate::exit::{self, Leniency};
 use crate::interrupt::Interrupt;
@@ -23,7 +24,7 @@ use crate::rule::{Facts, Seen, Verdict};
 use crate::stack::error::StackError;
 use crate::stack::{PublishedAt, Stack, connect, read};
 use crate::vantage::Ways;
-use crate::{authorities, evidence, explain, judge, record, text, vantage};
+use crate::{authorities, evidence, explain, judge, record, terminal, text, vantage};
 
 /// How long probes have to delete the topics of their round trips: a little longer than they take at most.
 const GRACE: Duration = kafka::LAST_CHANCE.saturating_add(Duration::from_millis(300));
@@ -45,6 +46,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<u8> {
         Some(Command::Check { services }) => check(shared, services).await,
         Some(Command::Try { from, target }) => attempt(shared, &from, &target).await,
         Some(Command::Plan { services }) => plan(shared, services).await,
+        Some(Command::Init { path }) => init(shared, path.as_deref()).await,
         Some(Command::Explain { rule }) => explain::explain(rule.as_deref(), shared.color),
         Some(Command::Clean) => clean().await,
         Some(Command::Completions { shell }) => {
@@ -98,6 +100,21 @@ async fn plan(shared: &Shared, services: Vec<String>) -> anyhow::Result<u8> {
     finish(&mut report, started, if checks.is_empty() && !shared.allow_empty { exit::INCONCLUSIVE } else { exit::OK });
     Output::new(shared).plan(&report)?;
     Ok(report.exit_code)
+}
+
+async fn init(shared: &Shared, file: Option<&Path>) -> anyhow::Result<u8> {
+    let mut interrupt = Interrupt::listen()?;
+    let Some(known) = interrupt.or(Known::running(shared)).await else { return Ok(exit::INTERRUPTED) };
+    let known = known.map(|(_, known)| known).or_else(|why| Known::declared(shared, why))?;
+    let checks = planned(&known, shared, &[], &shared.expect)?.checks;
+    let text = init::text(&known.stack, &checks);
+    if file.is_some_and(|file| file.as_os_str() == "-") {
+        terminal::print(&text)?;
+    } else {
+        let path = init::write(file, known.project.as_ref(), &text)?;
+        println!("{} is written: crosscheck reads it from now on", path.display());
+    }
+    Ok(exit::OK)
 }
 
 /// The checks of a run and, where they are a part of what the stack has, the services that were named.

@@ -125,9 +125,6 @@ impl Target {
     /// `host:port`, IPv6 addresses in brackets; a name alone by itself.
     #[must_use]
     pub fn address(&self) -> String {
-        if self.protocol == Protocol::Dns {
-            return self.host.clone();
-        }
         host_and_port(&self.host, self.port)
     }
 
@@ -160,9 +157,12 @@ impl fmt::Display for Target {
     }
 }
 
-/// `host:port` as it stands in a URL, IPv6 addresses in brackets.
+/// `host:port` as it stands in a URL, IPv6 addresses in brackets; port 0 is none.
 #[must_use]
 pub fn host_and_port(host: &str, port: u16) -> String {
+    if port == 0 {
+        return host.to_owned();
+    }
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 

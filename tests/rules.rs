@@ -35,6 +35,7 @@ fn recorded_facts_give_what_their_stacks_gave() {
             service: judged.cause.service,
             checks: judged.checks,
             text: format!("{}\n{}\n{}", judged.cause.message, judged.cause.evidence.join("\n"), judged.cause.help),
+            silenced: None,
         });
         let passed = facts
             .checks

@@ -105,6 +105,11 @@ fn databases() {
 }
 
 #[test]
+fn declared() {
+    hold(&case("stacks/declared/expect.yaml"));
+}
+
+#[test]
 fn brokers() {
     hold(&case("stacks/brokers/expect.yaml"));
 }
@@ -271,6 +276,7 @@ fn findings(report: &Value) -> Vec<Found> {
             strings(&finding["evidence"]).join("\n"),
             finding["help"].as_str().unwrap()
         ),
+        silenced: finding["silenced"].as_bool(),
     };
     report["findings"].as_array().unwrap().iter().map(found).collect()
 }

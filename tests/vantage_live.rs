@@ -25,6 +25,7 @@ fn request(host: &str, port: u16) -> Request {
         credentials: None,
         security: Security::default(),
         needed: Needed::default(),
+        questions: Vec::new(),
         options: Options { connect_only: true, ..Options::default() },
     }
 }

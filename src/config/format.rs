@@ -44,7 +44,7 @@ pub enum Expected {
 pub struct Long {
     /// From where: host, engine, a service, one of its containers (app#2), or network:NAME.
     pub from: Many<At<String>>,
-    /// What must answer there: kafka://kafka:29092, http://api:8080/health, or dns://mysql for a name alone.
+    /// What must answer there: `kafka://kafka:29092`, `http://api:8080/health`, or `dns://mysql` for a name alone.
     #[serde(default)]
     pub to: Many<At<String>>,
     /// What must not be reachable from there.

@@ -83,9 +83,10 @@ pub fn apply(report: &mut Report, silences: &[Silence], today: Date) -> Vec<Stri
                 by.or_else(|| of(id)?.silenced_because.clone())
             })
             .collect();
-        finding.silenced_because = match reasons.is_empty() {
-            true => now.iter().find(|silence| silence.is_of(finding, None)).map(|silence| silence.told()),
-            false => reasons.into_iter().collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().next()),
+        finding.silenced_because = if reasons.is_empty() {
+            now.iter().find(|silence| silence.is_of(finding, None)).map(|silence| silence.told())
+        } else {
+            reasons.into_iter().collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().next())
         };
         finding.silenced = finding.silenced_because.is_some();
     }

@@ -123,6 +123,7 @@ fn of_dependency(connection: &Connection, project: &Project) -> Option<Place> {
 }
 
 /// A place as it is shown: its file from the folder `here`, where it lies in it.
+#[must_use]
 pub fn location(sources: &Sources, place: Place, here: &Path) -> Location {
     let path = sources.path(place);
     let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);

@@ -3,6 +3,7 @@
 
 use super::{Cause, Facts, Failed, Rule, generic_help, unknown_database};
 use crate::observation::{FailureKind as Kind, HttpPeer, KafkaPeer, Peer};
+use crate::plan::OriginKind;
 use crate::stack::Container;
 use crate::target::Protocol;
 
@@ -123,10 +124,14 @@ pub const CERTIFICATE_NAME_MISMATCH: Rule = Rule::new("certificate-name-mismatch
 
 /// An HTTP answer that means failure.
 pub const HTTP_STATUS_UNEXPECTED: Rule = Rule::new("http-status-unexpected", |facts, failed| {
-    let mut cause =
-        seen(facts, failed, &[Kind::HttpStatus], "answers with a status that means failure", |facts, failed| {
-            format!("the log of {} says why it answers so", server(facts, failed))
-        })?;
+    let what = if failed.seen.check.wanted.conditions.is_empty() {
+        "answers with a status that means failure"
+    } else {
+        "answers with another status than is expected"
+    };
+    let mut cause = seen(facts, failed, &[Kind::HttpStatus], what, |facts, failed| {
+        format!("the log of {} says why it answers so", server(facts, failed))
+    })?;
     if let Some(Peer::Http(HttpPeer { body: Some(body), .. })) =
         failed.observation().and_then(|seen| seen.peer.as_ref())
     {
@@ -156,11 +161,30 @@ pub const FORBIDDEN_CONNECTION_OPEN: Rule = Rule::new("forbidden-connection-open
 /// Everything else that a client cannot work with.
 pub const EXPECTATION_UNMET: Rule = Rule::new("expectation-unmet", |facts, failed| {
     let kind = failed.failure.kind;
+    if kind == Kind::Unmet {
+        return Some(otherwise(facts, failed));
+    }
     seen(facts, failed, &[kind], "answers, but not as its client needs it", |facts, failed| {
         let said = || format!("{} said: {}", server(facts, failed), failed.failure.detail);
         unknown_database::help_of_redis(facts, failed).unwrap_or_else(said)
     })
 });
+
+/// An answer that is not as the user's own file wants it: each such expectation is a cause of its own.
+fn otherwise(facts: &Facts, failed: &Failed) -> Cause {
+    let (check, detail) = (&failed.seen.check, &failed.failure.detail);
+    let server = failed.server(facts).or(failed.client(facts));
+    let origin = check.origins.iter().find(|origin| origin.kind == OriginKind::Declared);
+    let place = origin.and_then(|origin| origin.location.as_ref());
+    let at = place.map(|at| format!(" at {}:{}", at.file, at.line)).unwrap_or_default();
+    Cause {
+        subject: check.id.clone(),
+        service: server.map(|container| container.service.clone()),
+        message: format!("{} answers otherwise than {} expects: {detail}", failed.address(), check.from),
+        evidence: vec![failed.evidence()],
+        help: format!("mend what answers there, or the expectation{at} where it is out of date"),
+    }
+}
 
 /// A cause about the server, for failures of these kinds.
 pub(super) fn seen(

@@ -60,6 +60,9 @@ pub struct Expected {
     /// What its message, evidence or help must name.
     #[serde(default)]
     pub mentions: Vec<String>,
+    /// Whether the user has silenced it.
+    #[serde(default)]
+    pub silenced: bool,
 }
 
 /// A check that must pass, and the rule that is near.
@@ -80,6 +83,8 @@ pub struct Found {
     pub checks: Vec<String>,
     /// Message, evidence and help in one.
     pub text: String,
+    /// Whether the user has silenced it, where that is known: it is no fact of the stack.
+    pub silenced: Option<bool>,
 }
 
 /// The folder with the cases.
@@ -132,6 +137,7 @@ impl Case {
                 let same = |a: &[String], b: &[String]| a.iter().collect::<BTreeSet<_>>() == b.iter().collect();
                 found.rule == expected.rule
                     && found.service == expected.service
+                    && found.silenced.is_none_or(|silenced| silenced == expected.silenced)
                     && same(&found.checks, &expected.checks)
             };
             match left.iter().position(fits) {

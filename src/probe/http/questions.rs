@@ -62,7 +62,8 @@ fn pointed(json: &Value, pointer: &str, wanted: &str) -> (Option<bool>, Option<S
             let same = |wanted: f64| number.as_f64().is_some_and(|number| (number - wanted).abs() < f64::EPSILON);
             (number.to_string() == wanted || wanted.parse().is_ok_and(same), number.to_string())
         }
-        Value::Bool(_) | Value::Null => (found.to_string() == wanted, found.to_string()),
+        Value::Bool(is) => (wanted == if *is { "true" } else { "false" }, is.to_string()),
+        Value::Null => (wanted == "null", "null".to_owned()),
         Value::Array(items) => (false, format!("a list of {}", text::count(items.len(), "value"))),
         Value::Object(_) => (false, "an object".to_owned()),
     };
