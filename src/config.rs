@@ -122,18 +122,33 @@ impl Within<'_> {
 }
 
 impl Config {
-    /// Adds what a file says. Variables are filled in as in compose files.
     fn file(&mut self, path: &Path, look: &dyn Fn(&str) -> Option<String>, here: &Path) -> Result<(), ConfigError> {
         let shown = path.strip_prefix(here).unwrap_or(path).display().to_string();
-        let error = |at, reason| ConfigError { file: shown.clone(), at, reason };
-        let text = compose::from_disk(path).map_err(|reason| error(None, reason))?;
+        let text = compose::from_disk(path).map_err(|reason| ConfigError { file: shown, at: None, reason })?;
+        self.text(path, &text, look, here)
+    }
+
+    /// Adds what the text of a file says. Variables are filled in as in compose files; `here` is the working folder.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn text(
+        &mut self,
+        path: &Path,
+        text: &str,
+        look: &dyn Fn(&str) -> Option<String>,
+        here: &Path,
+    ) -> Result<(), ConfigError> {
         let mut sources = Sources::default();
-        let file = sources.add(path.to_owned(), &text);
-        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        let mut documents = yaml::parse(&sources.get(file).text, file)
-            .map_err(|wrong| error(Some((number(wrong.line), number(wrong.column))), wrong.reason))?;
-        documents.retain(|document| document.value != Value::Null);
+        let file = sources.add(path.to_owned(), text);
         let within = Within { sources: &sources, folder: path.parent().unwrap_or(Path::new("/")), here };
+        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let mut documents = yaml::parse(&sources.get(file).text, file).map_err(|wrong| ConfigError {
+            file: path.strip_prefix(here).unwrap_or(path).display().to_string(),
+            at: Some((number(wrong.line), number(wrong.column))),
+            reason: wrong.reason,
+        })?;
+        documents.retain(|document| document.value != Value::Null);
         if let Some(second) = documents.get(1) {
             return Err(
                 within.error(Mistake::new(second.place, "there is one document in this file, and this is another"))

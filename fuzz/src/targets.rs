@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crosscheck::catalog::Format;
 use crosscheck::compose;
+use crosscheck::config::Config;
 use crosscheck::derive::files::{format, placeholders};
 use crosscheck::derive::{address, declared};
 use crosscheck::fuzzing;
@@ -25,6 +26,7 @@ pub const ALL: [(&str, Run); 24] = [
     ("certificate", certificate),
     ("command", command),
     ("compose", compose),
+    ("config", config),
     ("declared", declared),
     ("dns", dns),
     ("dotenv", dotenv),
@@ -291,6 +293,26 @@ pub fn compose(input: &[u8]) {
             }
         }
         Err(error) => assert_printable(&error.to_string()),
+    }
+}
+
+/// What users declare in a file of their own, towards a stack with two services.
+pub fn config(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let compose = "services: {app: {image: a}, db: {image: mysql}}";
+    let set = compose::Set { files: vec!["/x/a.yaml".into()], directory: "/x".into(), ..compose::Set::default() };
+    let Ok(project) = compose::read(&set, &[], &|_| Ok(compose.to_owned())) else { return };
+    let stack = compose::as_stack(&project, "x");
+    let mut config = Config::default();
+    let look = |name: &str| (name == "V").then(|| "db:3306".to_owned());
+    if let Err(error) = config.text(Path::new("/x/crosscheck.yaml"), &text, &look, Path::new("/x")) {
+        return assert_printable(&error.to_string());
+    }
+    for expectation in &config.expect {
+        match expectation.derive(&stack, Some(&project)) {
+            Ok(found) => found.iter().for_each(|it| assert_printable(&it.origin.value.clone().unwrap_or_default())),
+            Err(error) => assert_printable(&error.to_string()),
+        }
     }
 }
 

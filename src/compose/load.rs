@@ -18,7 +18,7 @@ const DEPTH: usize = 16;
 const MOST_FILES: usize = 256;
 
 /// Compose files that are merged into one another, and what holds for them.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Set {
     /// The files, absolute, in their order.
     pub files: Vec<PathBuf>,

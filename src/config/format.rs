@@ -17,8 +17,10 @@ use crate::duration;
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case", expecting = "a mapping with keys such as `expect`")]
 pub struct File {
     /// Connections that must work, or must not, beside those that crosscheck finds by itself.
+    #[cfg_attr(test, schemars(with = "Option<Vec<Expected>>"))]
     pub expect: Vec<At<Expected>>,
     /// Findings and checks that do not count, each with its reason. They are still shown, as silenced.
+    #[cfg_attr(test, schemars(with = "Option<Vec<Silence>>"))]
     pub silence: Vec<At<Silence>>,
     /// The time for each check, redirects included: 2s, 500ms. The option --timeout wins.
     pub timeout: Option<At<CheckTime>>,

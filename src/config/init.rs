@@ -77,7 +77,7 @@ fn expect(stack: &Stack, checks: &[Check]) -> String {
     format!(
         "
 # Connections that must work or must not, beside those above.
-expect: []
+expect:
 #  - {client} -> {target}
 #  - from: {asker}                     # host, a service, one of its containers (app#2), network:NAME
 #    to: {page}
@@ -93,7 +93,7 @@ expect: []
 
 const SILENCE: &str = "
 # What is known and does not count. It is still shown, as silenced.
-silence: []
+silence:
 #  - rule: kafka-topic-missing        # crosscheck explain lists the rules
 #    reason: the first producer makes it
 #    until: 2027-01-31
@@ -173,7 +173,7 @@ mod tests {
         let plain: Vec<_> = text
             .lines()
             .filter_map(|line| match line {
-                "expect: []" | "silence: []" => Some(line.trim_end_matches(" []")),
+                "expect:" | "silence:" => Some(line),
                 line if line.starts_with("#  ") && !line.starts_with("#   ") || line.starts_with("#    ") => {
                     Some(&line[1..])
                 }

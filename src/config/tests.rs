@@ -122,7 +122,14 @@ fn no_mistake_repeats_a_secret() {
 
 #[test]
 fn nothing_at_all_is_no_mistake() {
-    for text in ["", "# nothing yet\n", "---\n", "expect: []\n", "\u{feff}timeout: 3s\r\n"] {
+    for text in [
+        "",
+        "# nothing yet\n",
+        "---\n",
+        "expect: []\n",
+        "expect:\n#  - a -> b:1\nsilence:\n",
+        "\u{feff}timeout: 3s\r\n",
+    ] {
         assert!(of(text).is_ok(), "{text:?}");
     }
     assert_eq!(of("timeout: 3s\n").unwrap().timeout, Some(Duration::from_secs(3)));
@@ -287,6 +294,7 @@ fn the_schema_is_that_of_the_types() {
         ),
         (serde_json::json!({"silence": [{"rule": "tls-failed", "reason": "x", "until": "2027-01-31"}]}), true),
         (serde_json::json!({"technologies": "mine", "external": true}), true),
+        (serde_json::json!({"expect": null, "silence": null}), true),
         (serde_json::json!({"expct": []}), false),
         (serde_json::json!({"expect": ["app"]}), false),
         (serde_json::json!({"expect": [{"to": "a:1"}]}), false),
