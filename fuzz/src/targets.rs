@@ -20,7 +20,7 @@ use crosscheck::text;
 pub type Run = fn(&[u8]);
 
 /// Every target, by name.
-pub const ALL: [(&str, Run); 24] = [
+pub const ALL: [(&str, Run); 25] = [
     ("address", address),
     ("amqp", amqp),
     ("certificate", certificate),
