@@ -307,3 +307,25 @@ fn the_schema_is_that_of_the_types() {
         assert_eq!(of(&file.to_string().replace("\"mine\"", "\"technologies\"")).is_ok(), valid, "{file}");
     }
 }
+
+#[test]
+fn the_examples_of_the_docs_hold() {
+    let docs = include_str!("../../docs/configuration.md");
+    let examples: Vec<_> =
+        docs.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default()).collect();
+    assert_eq!(examples.len(), 3);
+    for example in &examples {
+        let config = of(&example.replace("${DB_PASSWORD}", "secret")).unwrap();
+        assert!(!config.expect.is_empty() || !config.silence.is_empty() || config.external, "{example}");
+    }
+    // Every key is explained.
+    let schema = include_str!("../../schema/config.schema.json");
+    let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
+    for part in
+        [&schema["properties"], &schema["$defs"]["Long"]["properties"], &schema["$defs"]["Silence"]["properties"]]
+    {
+        for key in part.as_object().unwrap().keys() {
+            assert!(docs.contains(&format!("`{key}`")), "{key}");
+        }
+    }
+}
