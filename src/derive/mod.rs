@@ -108,20 +108,31 @@ impl Connection {
     /// The services that it leads to: none where it leaves the stack.
     #[must_use]
     pub fn leads_to<'a>(&'a self, stack: &'a Stack) -> BTreeSet<&'a str> {
-        if let Some(published) = &self.published {
-            return [published.service.as_str()].into();
-        }
-        let asker = self.from.container().and_then(|id| stack.by_id(id));
-        match hosts::place(stack, asker, &self.target.host) {
-            Place::Containers(all) => all.into_iter().map(|container| container.service.as_str()).collect(),
-            Place::Loopback => asker
-                .map(|asker| served::beside(stack, asker, self.target.port))
-                .into_iter()
-                .flatten()
-                .map(|container| container.service.as_str())
-                .collect(),
-            _ => BTreeSet::new(),
-        }
+        services(stack, &self.from, &self.target, self.published.as_ref())
+    }
+}
+
+/// The services that a target leads to from a vantage: none where it leaves the stack.
+#[must_use]
+pub fn services<'a>(
+    stack: &'a Stack,
+    from: &Vantage,
+    target: &Target,
+    published: Option<&'a Published>,
+) -> BTreeSet<&'a str> {
+    if let Some(published) = published {
+        return [published.service.as_str()].into();
+    }
+    let asker = from.container().and_then(|id| stack.by_id(id));
+    match hosts::place(stack, asker, &target.host) {
+        Place::Containers(all) => all.into_iter().map(|container| container.service.as_str()).collect(),
+        Place::Loopback => asker
+            .map(|asker| served::beside(stack, asker, target.port))
+            .into_iter()
+            .flatten()
+            .map(|container| container.service.as_str())
+            .collect(),
+        _ => BTreeSet::new(),
     }
 }
 

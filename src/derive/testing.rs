@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::plan::{Check, Expectation, Origin, OriginKind, Readiness, Security, Vantage, Wanted};
+use crate::plan::{Check, Expectation, Leads, Origin, OriginKind, Readiness, Security, Vantage, Wanted};
 use crate::stack::{Attachment, Container, Network, PublishedPort, Stack, State, Status};
 use crate::target::{Protocol, Target};
 
@@ -60,6 +60,7 @@ pub(crate) fn check(from: Vantage, protocol: Protocol, host: &str, port: u16) ->
         expect: Expectation::Answers,
         wanted: Wanted::default(),
         published: None,
+        leads: Leads::default(),
         readiness: Readiness::Ready,
         settings: Vec::new(),
         security: Security::default(),

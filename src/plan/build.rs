@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Check, Credentials, Expectation, Origin, OriginKind, Published, Readiness, Security, Tls, Vantage};
-use crate::derive::Connection;
+use super::{Check, Credentials, Expectation, Leads, Origin, OriginKind, Published, Readiness, Security, Tls, Vantage};
 use crate::derive::hosts::{Place, place};
 use crate::derive::unencoded::UNREADABLE;
+use crate::derive::{self, Connection};
 use crate::stack::{Container, PublishedAt, Stack, Status};
 use crate::target::{Protocol, Target};
 use crate::text;
@@ -55,6 +55,7 @@ pub fn build(stack: &Stack, connections: Vec<Connection>, narrow: &Narrow) -> Ve
         check.origins.dedup();
         // What a user has written outranks what was derived.
         check.origins.sort_by_key(|origin| origin.kind);
+        check.leads = leads(stack, check);
         if check.credentials.is_some() && !is_ours(stack, check) {
             check.credentials = None;
             check.settings.push(("credentials".into(), "withheld".into()));
@@ -178,6 +179,7 @@ fn check(stack: &Stack, id: String, connection: Connection) -> Check {
         expect: connection.expect,
         wanted: connection.wanted,
         published: connection.published,
+        leads: Leads::default(),
         readiness,
         settings: connection.settings,
         security: connection.security,
@@ -208,6 +210,24 @@ fn merge(check: &mut Check, connection: Connection) {
     }
     check.wanted.add(connection.wanted);
     check.origins.push(connection.origin);
+}
+
+/// Whom a check leads to.
+fn leads(stack: &Stack, check: &Check) -> Leads {
+    let services = derive::services(stack, &check.from, &check.target, check.published.as_ref());
+    let mut services: Vec<_> = services.into_iter().map(str::to_owned).collect();
+    if let (Vantage::Container { service, .. }, true, true) =
+        (&check.from, services.is_empty(), check.target.is_loopback())
+    {
+        services.push(service.clone());
+    }
+    let fixed = |published: &Published| {
+        let wanted = stack.by_id(&published.container).map_or(&[][..], |container| &container.wanted_ports);
+        let mut of_port = wanted.iter().filter(|port| port.container_port == published.container_port);
+        of_port.any(|port| port.host_port == Some(check.target.port))
+    };
+    let promised = check.origins.iter().any(|origin| origin.kind == OriginKind::Published);
+    Leads { services, port_chosen: promised && check.published.as_ref().is_some_and(|published| !fixed(published)) }
 }
 
 /// State is judged before any way in is tried.

@@ -206,6 +206,16 @@ pub struct Published {
     pub container_port: u16,
 }
 
+/// Whom a check leads to, as far as the stack itself says it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Leads {
+    /// The services, by name; none where it leaves the stack. A container whose own loopback is meant leads to itself.
+    pub services: Vec<String>,
+    /// Whether it is to a published port whose number on the host nobody fixed: the engine chooses one at every start.
+    pub port_chosen: bool,
+}
+
 /// A client's own credentials. Never written to any output, log or record.
 #[derive(Clone, Debug, Default)]
 pub struct Credentials {
@@ -330,6 +340,9 @@ pub struct Check {
     /// The published port behind the target, where it is one.
     #[serde(default)]
     pub published: Option<Published>,
+    /// Whom it leads to.
+    #[serde(default)]
+    pub leads: Leads,
     /// Whether it can be looked at.
     #[serde(default)]
     pub readiness: Readiness,

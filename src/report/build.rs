@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::{
-    CheckResult, EngineInfo, Finding, Location, NotEvaluated, OriginInfo, Report, ServiceInfo, Severity, Summary, Tool,
+    CheckResult, EngineInfo, Finding, Location, NotEvaluated, OriginInfo, PublishedInfo, Report, ServiceInfo, Severity,
+    Summary, Tool,
 };
 use crate::catalog;
 use crate::compose::Project;
@@ -67,6 +68,11 @@ pub fn planned(check: &Check) -> CheckResult {
         wanted: check.wanted.conditions.iter().map(ToString::to_string).collect(),
         via: None,
         depth: None,
+        to: check.leads.services.clone(),
+        published: check.published.as_ref().map(|published| PublishedInfo {
+            container_port: published.container_port,
+            chosen: check.leads.port_chosen,
+        }),
         origins: origins.collect(),
         verdict: match &check.readiness {
             Readiness::Ready => None,

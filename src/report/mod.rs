@@ -4,11 +4,14 @@ pub mod build;
 pub mod explain;
 pub mod json;
 pub mod junit;
+pub mod markdown;
+pub mod mermaid;
 #[cfg(test)]
 pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
 pub mod text;
+mod wiring;
 
 use serde::Serialize;
 
@@ -123,9 +126,13 @@ pub struct CheckResult {
     /// How far it came: `nothing`, `resolved`, `connected`, `answered`, `logged-in`, `round-trip`.
     #[cfg_attr(test, schemars(with = "Option<crate::observation::Depth>"))]
     pub depth: Option<String>,
+    /// The services that it leads to; none where it leaves the stack.
+    pub to: Vec<String>,
+    /// The published port that it is made to, where it is made to one.
+    pub published: Option<PublishedInfo>,
     /// What says that it must work.
     pub origins: Vec<OriginInfo>,
-    /// What it came to; in a plan only where that is known already.
+    /// What it came to; in a plan, what it will come to where that is known beforehand.
     pub verdict: Option<Verdict>,
     /// Why it was skipped or inconclusive, or why it failed where the observation alone does not show it.
     pub reason: Option<String>,
@@ -136,6 +143,16 @@ pub struct CheckResult {
     pub silenced_because: Option<String>,
     /// What was seen.
     pub observation: Option<Observation>,
+}
+
+/// A published port.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct PublishedInfo {
+    /// The port in the container.
+    pub container_port: u16,
+    /// Whether the engine chooses the port on the host, another one at each start.
+    pub chosen: bool,
 }
 
 /// What says that a connection must work.

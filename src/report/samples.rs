@@ -6,7 +6,8 @@ mod incident;
 use std::net::IpAddr;
 
 use super::{
-    CheckResult, EngineInfo, Finding, Location, OriginInfo, Report, ServiceInfo, Severity, Summary, Tool, Verdict,
+    CheckResult, EngineInfo, Finding, Location, OriginInfo, PublishedInfo, Report, ServiceInfo, Severity, Summary,
+    Tool, Verdict,
 };
 use crate::observation::{Depth, Failure, FailureKind, Observation, Peer, Phase, PhaseName, Redirect};
 use crate::plan::OriginKind;
@@ -138,6 +139,15 @@ pub(crate) fn check(
             line: None,
             column: None,
         }],
+        to: [if from == "host" { name } else { address }.split(':').next().unwrap_or_default()]
+            .into_iter()
+            .filter(|to| to.starts_with(|first: char| first.is_ascii_alphabetic()) && *to != "localhost")
+            .map(str::to_owned)
+            .collect(),
+        published: name
+            .rsplit_once(':')
+            .filter(|_| from == "host")
+            .and_then(|(_, port)| Some(PublishedInfo { container_port: port.parse().ok()?, chosen: false })),
         verdict: failed.map(|failed| if failed { Verdict::Fail } else { Verdict::Pass }),
         reason: None,
         silenced: false,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::text::{Style, check_in_full, findings, group, head, plan, summary};
-use super::{Report, Verdict, json, junit, samples};
+use super::{Report, Verdict, json, junit, markdown, mermaid, samples};
 
 const UNICODE: Style = Style { unicode: true, ..Style::PLAIN };
 
@@ -74,9 +74,36 @@ fn junit_of_every_sample() {
 }
 
 #[test]
+fn maps_and_tables_of_every_sample() {
+    for (name, report) in samples::all() {
+        insta::assert_snapshot!(format!("mermaid-{name}"), mermaid::render(&report));
+        insta::assert_snapshot!(format!("markdown-{name}"), markdown::render(&report));
+    }
+}
+
+#[test]
+fn nothing_from_elsewhere_draws_a_map_or_ends_a_cell() {
+    let report = samples::named("hostile");
+    let map = mermaid::render(&report);
+    for line in map.lines().skip(2) {
+        // An id, an arrow or a shape, and one label: two quotes, and nothing in them that means anything.
+        let parts: Vec<_> = line.split('"').collect();
+        assert_eq!(parts.len(), 3, "{line}");
+        assert!(!parts[1].contains(['<', '>', '`', '%', '{', '[', '|', '(', '\\', '&']), "{line}");
+        assert!(parts[0].is_ascii() && parts[2].is_ascii(), "{line}");
+    }
+    let table = markdown::render(&report);
+    assert!(!table.contains("<script") && !table.contains("<!--"), "{table}");
+    for row in table.lines().filter(|line| line.starts_with('|')) {
+        assert_eq!(row.matches('|').count(), 6, "{row}");
+    }
+}
+
+#[test]
 fn nothing_from_elsewhere_steers_a_terminal_or_breaks_xml() {
     let report = samples::named("hostile");
     let mut outputs = vec![json::render(&report).unwrap(), junit::render(&report).unwrap()];
+    outputs.extend([mermaid::render(&report), markdown::render(&report)]);
     for width in [0, 1, 20, 80, 100_000] {
         for verbose in [false, true] {
             let style = Style { width, verbose, ..UNICODE };
@@ -102,6 +129,8 @@ fn the_same_report_gives_the_same_bytes() {
         assert_eq!(text(&report, UNICODE), text(&again, UNICODE));
         assert_eq!(json::render(&report).unwrap(), json::render(&again).unwrap());
         assert_eq!(junit::render(&report).unwrap(), junit::render(&again).unwrap());
+        assert_eq!(mermaid::render(&report), mermaid::render(&again));
+        assert_eq!(markdown::render(&report), markdown::render(&again));
     }
 }
 

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use crosscheck::judge;
 use crosscheck::observation::{FailureKind, Observation};
-use crosscheck::plan::{Check, Credentials, Expectation, Needed, Origin, OriginKind, Readiness, Security, Vantage};
+use crosscheck::plan::{
+    Check, Credentials, Expectation, Leads, Needed, Origin, OriginKind, Readiness, Security, Vantage,
+};
 use crosscheck::probe::{self, Options, Request};
 use crosscheck::report::text::Style;
 use crosscheck::report::{self, Report, json, junit};
@@ -112,6 +114,7 @@ fn report(target: Target, observation: Observation) -> (Report, Observation) {
         expect: Expectation::Answers,
         wanted: crosscheck::plan::Wanted::default(),
         published: None,
+        leads: Leads::default(),
         readiness: Readiness::Ready,
         settings: Vec::new(),
         security: Security::default(),
