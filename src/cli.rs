@@ -42,10 +42,7 @@ pub enum Command {
         target: String,
     },
     /// Show the checks that would run, and why each exists; opens no connection to any target
-    Plan {
-        /// Only checks that start at or lead to these services
-        services: Vec<String>,
-    },
+    Plan(PlanOptions),
     /// Write a crosscheck.yaml to start from, with what was found in its comments
     Init {
         /// Where to, `-` for stdout; without, crosscheck.yaml beside the compose file
@@ -67,6 +64,30 @@ pub enum Command {
     /// The probe itself: reads orders on stdin, writes what it sees on stdout
     #[command(hide = true)]
     Probe(Probe),
+}
+
+impl Command {
+    /// The options of `plan`, where it is that.
+    #[must_use]
+    pub const fn plan(&self) -> Option<&PlanOptions> {
+        match self {
+            Self::Plan(options) => Some(options),
+            _ => None,
+        }
+    }
+}
+
+/// What a plan is made for.
+#[derive(Args, Clone, Debug, Default)]
+pub struct PlanOptions {
+    /// Only checks that start at or lead to these services
+    pub services: Vec<String>,
+    /// Write the plan into this file: a new one, a .mmd, or between the comments <!-- crosscheck:plan --> (or :map) of a .md
+    #[arg(long, value_name = "FILE", conflicts_with = "verify")]
+    pub write: Option<PathBuf>,
+    /// Fail when the plan in this file is out of date, and show what differs
+    #[arg(long, value_name = "FILE")]
+    pub verify: Option<PathBuf>,
 }
 
 /// What a process of ours is there for, beside looking from where it is.
@@ -161,6 +182,10 @@ pub enum Format {
     Json,
     /// For CI systems
     Junit,
+    /// For plans: a map of who connects to whom
+    Mermaid,
+    /// For plans: a table of who uses which address
+    Markdown,
 }
 
 /// When to use colours.

@@ -61,15 +61,25 @@ impl Known {
         else {
             return Err(why);
         };
-        let Some((name, project)) = at_hand::chosen(&selection(shared), &shared.profile, &Surroundings::here())? else {
-            return Err(why.into());
-        };
+        let Some(known) = Self::of_files(shared)? else { return Err(why.into()) };
         match why {
             StackError::NothingRuns { project, .. } => {
                 eprintln!("crosscheck: nothing of project `{project}` runs: this is the plan of its files");
             }
             why => eprintln!("crosscheck: {why}; this is the plan of the files"),
         }
+        Ok(known)
+    }
+
+    /// The stack that files at hand declare, whether or not it runs. `None` where there are no files.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the files.
+    pub fn of_files(shared: &Shared) -> Result<Option<Self>, Unknown> {
+        let Some((name, project)) = at_hand::chosen(&selection(shared), &shared.profile, &Surroundings::here())? else {
+            return Ok(None);
+        };
         if project.services.is_empty() && !project.inactive.is_empty() {
             let names: Vec<_> = project.inactive.iter().map(String::as_str).collect();
             eprintln!("crosscheck: no profile is active that has {}: name one with --profile", text::list(&names));
@@ -77,7 +87,7 @@ impl Known {
         let config = declared_by_users(shared, Some(&project))?;
         let stack = compose::as_stack(&project, &name);
         let files = noted(mounted::from_disk(&stack, Some(&project), Whereabouts::Declared));
-        Ok(Self { stack, project: Some(project), files, config })
+        Ok(Some(Self { stack, project: Some(project), files, config }))
     }
 }
 
@@ -94,9 +104,7 @@ pub enum Unknown {
 
 /// What users declare: a mistake in it keeps anything from being looked at, since half of it says something else.
 fn declared_by_users(shared: &Shared, project: Option<&Project>) -> Result<Config, ConfigError> {
-    let around = Surroundings::here();
-    // Without a compose file, only a folder that has none is about this project.
-    config::read(shared.config.as_deref(), project, &around)
+    config::read(shared.config.as_deref(), project, &Surroundings::here())
 }
 
 /// What the user said about the project.

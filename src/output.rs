@@ -8,6 +8,7 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::{Format, Shared};
+use crate::document::{Kind, Rendered};
 use crate::plan::{Expectation, Readiness, Vantage};
 use crate::report::build::result;
 use crate::report::text::{self, Style};
@@ -43,7 +44,7 @@ impl Output {
     pub fn plan(&self, report: &Report) -> anyhow::Result<()> {
         match self.format {
             Format::Text => terminal::print(&text::plan(report, self.style)),
-            Format::Json | Format::Junit => self.machine(report),
+            _ => self.machine(report),
         }
     }
 
@@ -142,6 +143,8 @@ impl Output {
     fn machine(&self, report: &Report) -> anyhow::Result<()> {
         let rendered = match self.format {
             Format::Junit => junit::render(report).context("the report cannot be written as JUnit")?,
+            Format::Mermaid => Rendered::of(report).alone(Kind::Map, None),
+            Format::Markdown => Rendered::of(report).alone(Kind::Plan, None),
             Format::Json | Format::Text => json::render(report).context("the report cannot be written as JSON")?,
         };
         terminal::print(&rendered)

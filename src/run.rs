@@ -1,7 +1,6 @@
 //! The way through: read the stack, derive connections, plan checks, observe, judge, report.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -9,7 +8,7 @@ use clap::CommandFactory;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::cli::{Cli, Command, Shared};
-use crate::config::{init, silence};
+use crate::config::silence;
 use crate::derive::{self, declared};
 use crate::exit::{self, Leniency};
 use crate::interrupt::Interrupt;
@@ -24,7 +23,7 @@ use crate::rule::{Facts, Seen, Verdict};
 use crate::stack::error::StackError;
 use crate::stack::{PublishedAt, Stack, connect, read};
 use crate::vantage::Ways;
-use crate::{authorities, evidence, explain, judge, record, terminal, text, vantage};
+use crate::{authorities, evidence, explain, judge, planning, record, text, vantage};
 
 /// How long probes have to delete the topics of their round trips: a little longer than they take at most.
 const GRACE: Duration = kafka::LAST_CHANCE.saturating_add(Duration::from_millis(300));
@@ -41,12 +40,13 @@ pub async fn run(cli: Cli) -> anyhow::Result<u8> {
     for rule in &shared.rule {
         explain::known(rule)?;
     }
+    planning::fits(shared.format, cli.command.as_ref().and_then(Command::plan))?;
     match cli.command {
         None => check(shared, Vec::new()).await,
         Some(Command::Check { services }) => check(shared, services).await,
         Some(Command::Try { from, target }) => attempt(shared, &from, &target).await,
-        Some(Command::Plan { services }) => plan(shared, services).await,
-        Some(Command::Init { path }) => init(shared, path.as_deref()).await,
+        Some(Command::Plan(options)) => planning::plan(shared, &options).await,
+        Some(Command::Init { path }) => planning::init(shared, path.as_deref()).await,
         Some(Command::Explain { rule }) => explain::explain(rule.as_deref(), shared.color),
         Some(Command::Clean) => clean().await,
         Some(Command::Completions { shell }) => {
@@ -83,48 +83,19 @@ async fn attempt(shared: &Shared, from: &str, target: &str) -> anyhow::Result<u8
     look(shared, "try", started, interrupt, (connection, known), plan).await
 }
 
-async fn plan(shared: &Shared, services: Vec<String>) -> anyhow::Result<u8> {
-    let started = Instant::now();
-    let mut interrupt = Interrupt::listen()?;
-    let Some(known) = interrupt.or(Known::running(shared)).await else { return Ok(exit::INTERRUPTED) };
-    let known = match known {
-        Ok((_, known)) => known,
-        Err(why) => Known::declared(shared, why)?,
-    };
-    let checks = planned(&known, shared, &services, &shared.expect)?.checks;
-    let mut report = assemble::frame("plan", &known.stack);
-    if report.engine.is_none() {
-        report.services.iter_mut().for_each(|service| service.state = "declared".into());
-    }
-    report.checks = checks.iter().map(assemble::planned).collect();
-    finish(&mut report, started, if checks.is_empty() && !shared.allow_empty { exit::INCONCLUSIVE } else { exit::OK });
-    Output::new(shared).plan(&report)?;
-    Ok(report.exit_code)
-}
-
-async fn init(shared: &Shared, file: Option<&Path>) -> anyhow::Result<u8> {
-    let mut interrupt = Interrupt::listen()?;
-    let Some(known) = interrupt.or(Known::running(shared)).await else { return Ok(exit::INTERRUPTED) };
-    let known = known.map(|(_, known)| known).or_else(|why| Known::declared(shared, why))?;
-    let checks = planned(&known, shared, &[], &shared.expect)?.checks;
-    let text = init::text(&known.stack, &checks);
-    if file.is_some_and(|file| file.as_os_str() == "-") {
-        terminal::print(&text)?;
-    } else {
-        let path = init::write(file, known.project.as_ref(), &text)?;
-        println!("{} is written: crosscheck reads it from now on", path.display());
-    }
-    Ok(exit::OK)
-}
-
 /// The checks of a run and, where they are a part of what the stack has, the services that were named.
-struct Plan {
-    checks: Vec<Check>,
-    about: Option<BTreeSet<String>>,
+pub(crate) struct Plan {
+    pub checks: Vec<Check>,
+    pub about: Option<BTreeSet<String>>,
 }
 
 /// Derives connections and plans their checks.
-fn planned(known: &Known, shared: &Shared, services: &[String], expected: &[String]) -> anyhow::Result<Plan> {
+pub(crate) fn planned(
+    known: &Known,
+    shared: &Shared,
+    services: &[String],
+    expected: &[String],
+) -> anyhow::Result<Plan> {
     let stack = &known.stack;
     let mut connections = declared::derive(stack, expected)?;
     for expectation in &known.config.expect {
@@ -301,7 +272,7 @@ fn today() -> jiff::civil::Date {
     jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 
-fn finish(report: &mut Report, started: Instant, code: u8) {
+pub(crate) fn finish(report: &mut Report, started: Instant, code: u8) {
     report.micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     report.exit_code = code;
 }

@@ -82,3 +82,81 @@ fn a_reader_that_goes_away_is_no_error() {
     let output = Command::new("bash").args(["-o", "pipefail", "-c", &script]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+/// Runs crosscheck in a folder, where no engine answers.
+fn in_folder(folder: &std::path::Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_crosscheck"));
+    for name in ["COMPOSE_PROJECT_NAME", "COMPOSE_FILE", "COMPOSE_PROFILES", "DOCKER_CONTEXT"] {
+        command.env_remove(name);
+    }
+    command.args(arguments).env("DOCKER_HOST", NOWHERE.1).current_dir(folder);
+    let output = command.output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+const SHOP: &str = "\
+services:
+  app:
+    image: example/orders:1
+    environment: {SPRING_KAFKA_BOOTSTRAP_SERVERS: 'kafka:29092'}
+  kafka:
+    image: apache/kafka:4.1.0
+    ports: ['9092:9092']
+";
+
+#[test]
+fn a_plan_in_a_file_is_written_held_to_and_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    std::fs::write(file("compose.yaml"), SHOP).unwrap();
+    let readme = "# Shop\n\n<!-- crosscheck:plan -->\n<!-- /crosscheck:plan -->\n\nThe end.\n";
+    std::fs::write(file("README.md"), readme).unwrap();
+    let run = |arguments: &[&str]| in_folder(folder.path(), arguments);
+    let (code, out, _) = run(&["plan", "--verify", "README.md"]);
+    assert!(code == Some(1) && out.contains("+ | `kafka` | kafka |  | `kafka:29092` |"), "{out}");
+    for name in ["README.md", "docs.md", "map.mmd"] {
+        let (code, _, message) = run(&["plan", "--verify", name]);
+        assert!(code != Some(0) && message.contains(&format!("--write {name}")), "{message}");
+        assert_eq!(run(&["plan", "--write", name]).0, Some(0));
+        assert_eq!(run(&["plan", "--verify", name]).0, Some(0));
+    }
+    let written = std::fs::read_to_string(file("README.md")).unwrap();
+    assert!(written.starts_with("# Shop\n\n") && written.ends_with("\n\nThe end.\n"), "{written}");
+    assert!(written.contains("`localhost:9092`") && written.contains("`compose.yaml:4`"), "{written}");
+    assert!(
+        std::fs::read_to_string(file("map.mmd")).unwrap().contains("service_app -->|\"kafka:29092\"| service_kafka")
+    );
+    // From wherever it is called, it is the same.
+    std::fs::create_dir(file("deep")).unwrap();
+    let (code, _, message) = in_folder(&file("deep"), &["plan", "--verify", "../README.md"]);
+    assert_eq!(code, Some(0), "{message}");
+    // What is printed can be held to as well.
+    let (_, out, _) = run(&["plan", "--format", "markdown"]);
+    assert_eq!(out, std::fs::read_to_string(file("docs.md")).unwrap());
+    std::fs::write(file("compose.yaml"), SHOP.replace("29092", "39092")).unwrap();
+    let (code, out, message) = run(&["plan", "--verify", "README.md"]);
+    assert_eq!(code, Some(1), "{message}");
+    assert!(out.contains("- | `kafka`") && out.contains("39092") && out.lines().count() == 3, "{out}");
+}
+
+#[test]
+fn files_and_formats_that_hold_no_plan_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("compose.yaml"), SHOP).unwrap();
+    std::fs::write(folder.path().join("plain.md"), "# Shop\n").unwrap();
+    for (arguments, word) in [
+        (&["plan", "--verify", "none.md"][..], "there is no none.md"),
+        (&["plan", "--verify", "plain.md"], "<!-- crosscheck:plan -->"),
+        (&["plan", "--write", "plain.md"], "<!-- crosscheck:plan -->"),
+        (&["plan", "--verify", "plain.md", "--format", "json"], "as markdown or as mermaid"),
+        (&["plan", "--verify", "a.md", "--write", "b.md"], "cannot be used with"),
+        (&["check", "--format", "mermaid"], "`crosscheck plan` only"),
+        (&["--format", "markdown"], "`crosscheck plan` only"),
+    ] {
+        let (code, out, message) = in_folder(folder.path(), arguments);
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{arguments:?}: {message}");
+        assert!(message.contains(word), "{arguments:?}: {message}");
+    }
+    assert_eq!(std::fs::read_to_string(folder.path().join("plain.md")).unwrap(), "# Shop\n");
+}
