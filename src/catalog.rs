@@ -4,33 +4,49 @@
 
 mod address_key;
 mod file_rule;
+mod mistake;
 mod page;
 mod program;
 mod technology;
+pub mod user;
 
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use include_dir::{Dir, include_dir};
 use wildmatch::WildMatch;
 
 pub use self::address_key::{AddressKey, Condition, KeyMeaning, KeyPattern};
 pub use self::file_rule::{FileRule, Format, Glob, Reader};
+pub use self::mistake::TechnologyError;
 pub use self::page::{Page, PageError, page, pages};
 pub use self::program::{Operands, Part, Program, program_name};
-pub use self::technology::{Clients, Labels, MissingSetting, Port, Technology, TechnologyError};
+pub use self::technology::{Clients, Labels, MissingSetting, Port, Technology};
 
 static TECHNOLOGIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/checks/technologies");
 
-static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
-    // A file that cannot be read is left out here and fails the test below: the user cannot mend it.
-    Catalog::new(embedded().filter_map(Result::ok).collect())
-});
+static CATALOG: OnceLock<Catalog> = OnceLock::new();
 
-/// The technologies that are built in.
+/// The technologies of this run: those that are built in, and those that [`install`] added.
 #[must_use]
 pub fn catalog() -> &'static Catalog {
-    &CATALOG
+    // A file that cannot be read is left out here and fails the test below: the user cannot mend it.
+    CATALOG.get_or_init(|| Catalog::new(embedded().filter_map(Result::ok).collect()))
+}
+
+/// Adds the technologies of folders of the user's to those of this run, the later folder before the earlier. To be called once,
+/// before anybody asks for the catalogue; without folders nothing is read.
+///
+/// # Errors
+///
+/// Everything that is wrong with the files, each with its place and what was expected there, or that the catalogue is in use
+/// already. Nothing of them is used then.
+pub fn install(folders: &[PathBuf]) -> Result<(), user::Mistakes> {
+    if folders.is_empty() {
+        return Ok(());
+    }
+    CATALOG.set(user::catalog(folders)?).map_err(|_| user::Mistakes::too_late())
 }
 
 fn embedded() -> impl Iterator<Item = Result<Technology, TechnologyError>> {
@@ -45,7 +61,7 @@ fn embedded() -> impl Iterator<Item = Result<Technology, TechnologyError>> {
 /// Technologies, and the ways to recognise them.
 #[derive(Debug, Default)]
 pub struct Catalog {
-    /// In the order of their ids.
+    /// The user's own first, each in the order of their ids.
     technologies: Vec<Technology>,
     images: BTreeMap<String, usize>,
     schemes: BTreeMap<String, (usize, bool)>,
@@ -89,8 +105,14 @@ pub struct Known<'a> {
 impl Catalog {
     /// A catalogue of these technologies. Where two claim the same image, scheme or variable, the first has it.
     #[must_use]
-    pub fn new(mut technologies: Vec<Technology>) -> Self {
-        technologies.sort_by(|a, b| a.id.cmp(&b.id));
+    pub fn new(technologies: Vec<Technology>) -> Self {
+        Self::with_own(technologies, &BTreeSet::new())
+    }
+
+    /// As [`Catalog::new`]; those with these ids are the user's own, and count before the others.
+    #[must_use]
+    pub fn with_own(mut technologies: Vec<Technology>, own: &BTreeSet<String>) -> Self {
+        technologies.sort_by(|a, b| (!own.contains(&a.id), &a.id).cmp(&(!own.contains(&b.id), &b.id)));
         let mut catalog = Self::default();
         for (index, technology) in technologies.iter().enumerate() {
             for image in &technology.images {
@@ -126,7 +148,7 @@ impl Catalog {
         catalog
     }
 
-    /// Every technology, in the order of their ids.
+    /// Every technology: the user's own, then the others, each in the order of their ids.
     #[must_use]
     pub fn technologies(&self) -> &[Technology] {
         &self.technologies
@@ -239,6 +261,49 @@ mod tests {
                     assert!(claims.insert(format!("program {claim}")), "{}: {claim} is claimed twice", technology.id);
                 }
             }
+        }
+    }
+
+    /// The schema of a technology's file, from its types and their doc comments.
+    fn schema() -> serde_json::Value {
+        let generator = schemars::generate::SchemaSettings::draft2020_12().into_generator();
+        let mut schema = generator.into_root_schema_for::<Technology>();
+        schema.insert("title".into(), "crosscheck technology".into());
+        serde_json::to_value(schema).unwrap()
+    }
+
+    #[test]
+    fn the_schema_is_that_of_the_types_and_every_file_follows_it() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/technology.schema.json");
+        let wanted = format!("{}\n", serde_json::to_string_pretty(&schema()).unwrap());
+        if std::env::var_os("UPDATE_GENERATED").is_some() {
+            std::fs::write(&path, &wanted).unwrap();
+        }
+        let found = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            found == wanted,
+            "schema/technology.schema.json is not that of the types: UPDATE_GENERATED=1 cargo test"
+        );
+        let validator = jsonschema::validator_for(&schema()).unwrap();
+        let value = |text: &str| serde_saphyr::from_str::<serde_json::Value>(text).unwrap();
+        for file in TECHNOLOGIES.files().filter(|file| file.path().extension().is_some_and(|it| it == "yaml")) {
+            let value = value(file.contents_utf8().unwrap());
+            let errors: Vec<_> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+            assert_eq!(errors, [""; 0], "{}", file.path().display());
+            assert!(value["name"].is_string() && value.get("replace").is_none(), "{}", file.path().display());
+        }
+        for wrong in [
+            "colour: red",
+            "name: 7",
+            "ports: {80: smoke}",
+            "ports: {80: tcp /x}",
+            "ports: {web: http}",
+            "clients: {host: [A]}",
+            "files: [{format: cobol}]",
+            "programs: [{operands: url}]",
+            "store: maybe",
+        ] {
+            assert!(!validator.is_valid(&value(wrong)), "{wrong}");
         }
     }
 

@@ -135,6 +135,9 @@ pub struct Shared {
     /// A connection that must work: 'app -> kafka://kafka:29092'; that must not: 'web -/-> mysql:3306'
     #[arg(long, global = true, value_name = "EXPECTATION", allow_hyphen_values = true)]
     pub expect: Vec<String>,
+    /// Folder of technologies of your own, as those in checks/technologies; may be given several times
+    #[arg(long, global = true, value_name = "DIR")]
+    pub technologies: Vec<PathBuf>,
     /// How to look from inside containers
     #[arg(long, global = true, value_enum, default_value_t = Via::Auto)]
     pub via: Via,

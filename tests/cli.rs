@@ -160,3 +160,24 @@ fn files_and_formats_that_hold_no_plan_are_said() {
     }
     assert_eq!(std::fs::read_to_string(folder.path().join("plain.md")).unwrap(), "# Shop\n");
 }
+
+#[test]
+fn technologies_of_the_users_own_count_and_their_mistakes_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    std::fs::create_dir(file("own")).unwrap();
+    std::fs::write(file("compose.yaml"), "services: {ledger: {image: 'acme/ledger:1', ports: ['7000:7000']}}\n")
+        .unwrap();
+    let plan = ["plan", "--technologies", "own", "--format", "mermaid"];
+    assert!(in_folder(folder.path(), &["plan", "--format", "mermaid"]).1.contains("tcp:7000"));
+    std::fs::write(file("own/ledger.yaml"), "name: Ledger\nimages: [acme/ledger]\nports: {7000: grpc}\n").unwrap();
+    let (code, out, message) = in_folder(folder.path(), &plan);
+    assert!(code == Some(0) && out.contains("grpc:7000"), "{out}{message}");
+    std::fs::write(file("own/ledger.yaml"), "name: Ledger\nimage: [acme/ledger]\n").unwrap();
+    let (code, out, message) = in_folder(folder.path(), &plan);
+    assert_eq!((code, out.as_str()), (Some(2), ""), "{message}");
+    assert!(
+        message.starts_with("crosscheck: own/ledger.yaml:2:1: `image` is no key here: did you mean `images`?"),
+        "{message}"
+    );
+}

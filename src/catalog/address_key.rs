@@ -10,6 +10,8 @@ use super::variable_name;
 /// A pattern of a key: its parts with dots between them. `*` within a part is anything, `**` any number of parts, and
 /// `${NAME:default}` the value of a variable of the container.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(with = "String"))]
 pub struct KeyPattern(Vec<Part>);
 
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +23,8 @@ enum Part {
 
 /// A key that holds an address.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(with = "String"))]
 pub struct AddressKey {
     /// The key.
     pub key: KeyPattern,

@@ -7,6 +7,7 @@ use super::address_key::{AddressKey, KeyPattern};
 
 /// Files of one kind.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FileRule {
     /// Paths in the container, with `*` in the last part; without a leading `/`, the ends of paths.
@@ -32,6 +33,8 @@ pub struct FileRule {
 /// A pattern of a name, whatever its case.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(from = "String")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(with = "String"))]
 pub struct Glob(WildMatch);
 
 impl From<String> for Glob {
@@ -42,6 +45,7 @@ impl From<String> for Glob {
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// YAML.
@@ -74,6 +78,7 @@ pub enum Format {
 
 /// Who reads a file in a way of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Reader {
     /// An application framework: environment over profiles over the file, placeholders.

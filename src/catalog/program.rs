@@ -5,6 +5,7 @@ use serde::Deserialize;
 /// What is known of the command lines of programs. Options are written with their dashes; a name without one is that of a
 /// variable which does the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Program {
     /// What they are called, without a path and without `.sh`.
@@ -47,6 +48,7 @@ pub struct Program {
 
 /// What words that belong to no option mean to a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Operands {
     /// URLs; where no scheme is written, HTTP.

@@ -5,19 +5,25 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use wildmatch::WildMatch;
 
+use super::mistake::TechnologyError;
 use super::program::Program;
 use super::{FileRule, Role};
 use crate::target::Protocol;
 
 /// What is known of a technology.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Technology {
     /// The name of its file without `.yaml`.
     #[serde(skip)]
     pub id: String,
-    /// As people call it.
+    /// As people call it. A file that adds to a built-in technology needs none.
+    #[serde(default)]
     pub name: String,
+    /// Whether a user's file stands in the place of the built-in one of its name, instead of adding to it.
+    #[serde(default)]
+    pub replace: bool,
     /// Paths of its images' repositories, without a registry; Docker Hub's own with their `library/`.
     #[serde(default)]
     pub images: Vec<String>,
@@ -59,6 +65,7 @@ pub struct Technology {
 
 /// The labels by which a proxy finds whom it serves.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Labels {
     /// The label that leaves a container out where it is `false`.
@@ -70,6 +77,7 @@ pub struct Labels {
 
 /// What clients connect to where a setting is missing.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MissingSetting {
     /// Whether it holds only for containers of this technology's images.
@@ -91,6 +99,7 @@ pub struct MissingSetting {
 
 /// Names, or patterns with `*`, of the variables by which clients name a server.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Clients {
     /// A URL, `host:port`, or a list of these.
@@ -115,11 +124,19 @@ impl Clients {
 /// What is spoken on a port, written `http /-/healthy`, `tcp`, `grpc`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(with = "String", extend("pattern" = port_pattern())))]
 pub struct Port {
     /// What is spoken.
     pub protocol: Protocol,
     /// For HTTP, a path that anybody may request at any time and that changes nothing.
     pub path: Option<String>,
+}
+
+/// What a port may say, as a regular expression.
+#[cfg(test)]
+fn port_pattern() -> String {
+    format!("^({}|https? +/.*)$", Protocol::ALL.map(Protocol::scheme).join("|"))
 }
 
 impl TryFrom<String> for Port {
@@ -131,7 +148,10 @@ impl TryFrom<String> for Port {
             None => (text.as_str(), None),
         };
         let Some(&protocol) = Protocol::ALL.iter().find(|protocol| protocol.scheme() == word) else {
-            return Err(format!("{word:?} is no protocol that can be spoken to a port"));
+            let known = Protocol::ALL.map(Protocol::scheme);
+            let meant = super::mistake::meant(word, &known);
+            let known = super::mistake::known(&known);
+            return Err(format!("`{word}` is no protocol that can be spoken to a port{meant} ({known})"));
         };
         let http = matches!(protocol, Protocol::Http | Protocol::Https);
         match &path {
@@ -143,68 +163,110 @@ impl TryFrom<String> for Port {
     }
 }
 
-/// A file of a technology that says nothing usable.
-#[derive(Debug, thiserror::Error)]
-pub enum TechnologyError {
-    /// It is not the YAML that is asked for.
-    #[error("technology {id}: {reason}")]
-    Syntax {
-        /// The file's name without `.yaml`.
-        id: String,
-        /// What the reader of YAML says, with the place.
-        reason: String,
-    },
-    /// The default port is not among the ports.
-    #[error("technology {0}: default_port is not listed under ports")]
-    DefaultPort(String),
-    /// A rule for files finds or reads none.
-    #[error("technology {id}: {reason}")]
-    File {
-        /// The file's name without `.yaml`.
-        id: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A name is not written in the way that it is compared.
-    #[error("technology {id}: {name:?} is not written as it would be compared; see checks/technologies/README.md")]
-    Spelling {
-        /// The file's name without `.yaml`.
-        id: String,
-        /// The name.
-        name: String,
-    },
-}
-
 impl Technology {
-    /// Reads a technology from the text of its file.
+    /// Reads a technology from the text of its file, where that is all that is known of it.
     ///
     /// # Errors
     ///
     /// Says what is wrong with the file and where.
     pub fn parse(id: &str, text: &str) -> Result<Self, TechnologyError> {
-        let syntax = |error: serde_saphyr::Error| TechnologyError::Syntax { id: id.into(), reason: error.to_string() };
-        let technology = Self { id: id.into(), ..serde_saphyr::from_str(text).map_err(syntax)? };
-        if technology.default_port.is_some_and(|port| !technology.ports.contains_key(&port)) {
-            return Err(TechnologyError::DefaultPort(id.into()));
+        let technology = Self::read(id, text)?;
+        technology.check(text)?;
+        Ok(technology)
+    }
+
+    /// Reads what a file says, which may not be all there is to say.
+    pub(super) fn read(id: &str, text: &str) -> Result<Self, TechnologyError> {
+        let technology = serde_saphyr::from_str(text).map_err(|error| TechnologyError::of_yaml(id, &error))?;
+        Ok(Self { id: id.into(), ..technology })
+    }
+
+    /// Whether it is complete and consistent; `text` is where it stands.
+    pub(super) fn check(&self, text: &str) -> Result<(), TechnologyError> {
+        let wrong = |word: &str, reason: String| Err(TechnologyError::at_word(&self.id, text, word, reason));
+        if self.name.is_empty() {
+            return wrong("", "`name` is missing".into());
         }
-        if let Some(reason) = technology.files.iter().find_map(|rule| rule.mistake(true)) {
-            return Err(TechnologyError::File { id: id.into(), reason });
+        if let Some(port) = self.default_port.filter(|port| !self.ports.contains_key(port)) {
+            return wrong("default_port", format!("the default_port {port} is not listed under `ports`"));
         }
-        match technology.misspelt() {
-            Some(name) => Err(TechnologyError::Spelling { id: id.into(), name: name.clone() }),
-            None => Ok(technology),
+        if let Some(reason) = self.files.iter().find_map(|rule| rule.mistake(true)) {
+            return wrong("files", reason);
+        }
+        match self.misspelt() {
+            Some((name, Some(right))) => {
+                let reason = format!("`{name}` would never match: it is compared as `{right}`");
+                wrong(name, reason)
+            }
+            Some((name, None)) => {
+                let reason =
+                    format!("`{name}` is not written as it would be compared; see checks/technologies/README.md");
+                wrong(name, reason)
+            }
+            None => Ok(()),
         }
     }
 
-    /// A name that could never match: an image without its organisation, a scheme or a variable in the wrong case.
-    fn misspelt(&self) -> Option<&String> {
+    /// A name that could never match (an image without its organisation, a scheme or a variable in the wrong case), and how
+    /// it would.
+    fn misspelt(&self) -> Option<(&String, Option<String>)> {
         let variables = self.clients.by_role().into_iter().flat_map(|(names, _)| names).chain(&self.own);
-        let mut bad = variables.filter(|name| super::variable_name(name) != name.trim_matches('_'));
-        let schemes =
-            || self.schemes.iter().chain(&self.tls_schemes).filter(|name| name.to_ascii_lowercase() != **name);
-        let images = || self.images.iter().filter(|name| !name.contains('/') || name.to_ascii_lowercase() != **name);
-        let programs = || self.programs.iter().filter_map(Program::misspelt);
-        bad.next().or_else(|| schemes().next()).or_else(|| images().next()).or_else(|| programs().next())
+        let variables = variables.map(|name| (name, super::variable_name(name), name.trim_matches('_')));
+        let mut variables = variables.filter(|(_, right, written)| right != written);
+        let lower = |name: &String| (name.to_ascii_lowercase() != *name).then(|| name.to_ascii_lowercase());
+        let mut schemes = self.schemes.iter().chain(&self.tls_schemes).filter_map(|name| Some((name, lower(name)?)));
+        let whole = |name: &String| (!name.contains('/')).then(|| format!("library/{}", name.to_ascii_lowercase()));
+        let mut images = self.images.iter().filter_map(|name| Some((name, whole(name).or_else(|| lower(name))?)));
+        let found = variables.next().map(|(name, right, _)| (name, right));
+        let found = found.or_else(|| schemes.next()).or_else(|| images.next()).map(|(name, right)| (name, Some(right)));
+        found.or_else(|| self.programs.iter().find_map(Program::misspelt).map(|name| (name, None)))
+    }
+
+    /// What this says beside what another says of the same technology, this first.
+    #[must_use]
+    pub(super) fn added_to(self, other: Self) -> Self {
+        fn both<T>(one: Vec<T>, other: Vec<T>) -> Vec<T> {
+            one.into_iter().chain(other).collect()
+        }
+        let over = |one: BTreeMap<_, _>, mut other: BTreeMap<_, _>| {
+            other.extend(one);
+            other
+        };
+        let mut labels = other.labels.ports;
+        labels.extend(self.labels.ports);
+        Self {
+            id: self.id,
+            name: if self.name.is_empty() { other.name } else { self.name },
+            replace: other.replace,
+            images: both(self.images, other.images),
+            ports: over(self.ports, other.ports),
+            default_port: self.default_port.or(other.default_port),
+            peer_port: self.peer_port.or(other.peer_port),
+            schemes: both(self.schemes, other.schemes),
+            tls_schemes: both(self.tls_schemes, other.tls_schemes),
+            clients: Clients {
+                addresses: both(self.clients.addresses, other.clients.addresses),
+                hosts: both(self.clients.hosts, other.clients.hosts),
+                peers: both(self.clients.peers, other.clients.peers),
+            },
+            own: both(self.own, other.own),
+            labels: Labels { switch: self.labels.switch.or(other.labels.switch), ports: labels },
+            defaults: both(self.defaults, other.defaults),
+            store: self.store || other.store,
+            files: both(self.files, other.files),
+            programs: both(self.programs, other.programs),
+        }
+    }
+
+    /// The names by which it is known, each of which can be that of one technology only, with what they are.
+    pub(super) fn claims(&self) -> impl Iterator<Item = (&'static str, &String)> {
+        let schemes = self.schemes.iter().chain(&self.tls_schemes).map(|name| ("scheme", name));
+        let clients = self.clients.by_role().into_iter().flat_map(|(names, _)| names).map(|name| ("variable", name));
+        let programs = self.programs.iter().flat_map(|program| {
+            let images = program.images.iter().map(|name| ("image that starts a program", name));
+            program.names.iter().map(|name| ("program", name)).chain(images)
+        });
+        self.images.iter().map(|name| ("image", name)).chain(schemes).chain(clients).chain(programs)
     }
 
     /// What its clients speak to it where nothing says otherwise.
