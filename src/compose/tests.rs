@@ -224,3 +224,26 @@ fn anchors_that_grow_without_end_are_refused() {
     let error = one(&text).err().unwrap();
     assert!(error.contains("more than 200000 values"), "{error}");
 }
+
+#[test]
+fn a_key_of_the_outermost_mapping_is_found_without_the_rest() {
+    let many: String = (0..150).map(|number| format!("  s{number}:\n    <<: *base\n")).collect();
+    let aliases = format!("x-base: &base {{image: a}}\nservices:\n{many}name: late\n");
+    for (text, expected) in [
+        ("name: shop\nservices: {}\n", &["shop"][..]),
+        ("services: {name: inner}\n", &[]),
+        ("services:\n  name: inner\nname: 'shop'\n", &["shop"]),
+        ("name: 7\n---\nname: b\n", &["7", "b"]),
+        ("name:\nservices: {a: [name, x]}\n", &[]),
+        ("- name\n- x\n", &[]),
+        ("a: name\nb: [{name: x}]\n? [name]\n: x\nname: y\n", &["y"]),
+        ("a: &a name\n*a : x\n", &[]),
+        (aliases.as_str(), &["late"]),
+        ("", &[]),
+    ] {
+        assert_eq!(yaml::top_level(text, "name").unwrap(), expected, "{text}");
+    }
+    for (text, line) in [("name: x\na: [\n", 2), ("\nname: {a: b}\n", 2)] {
+        assert_eq!(yaml::top_level(text, "name").unwrap_err().line, line, "{text}");
+    }
+}

@@ -142,6 +142,62 @@ pub fn parse(text: &str, file: usize) -> Result<Vec<Node>, YamlError> {
     }
 }
 
+/// The texts that a key of the outermost mapping has, one for each document that has it: without the rest of the file, which
+/// is read no further than that its YAML is right.
+///
+/// # Errors
+///
+/// The first mistake in the YAML, or a value of the key that is no single text.
+pub fn top_level(text: &str, key: &str) -> Result<Vec<String>, YamlError> {
+    let options = granit_parser::options! { emit_comments: false };
+    let mut reader = Reader {
+        events: Parser::new_from_str_with_options(text, options),
+        file: 0,
+        anchors: HashMap::new(),
+        left: MOST,
+    };
+    let mut found = Vec::new();
+    // How deep we are, and in the outermost mapping the key whose value is next.
+    let (mut depth, mut of): (usize, Option<String>) = (0, None);
+    let mut is_mapping = false;
+    loop {
+        let (event, place) = reader.next()?;
+        let wanted = depth == 1 && is_mapping && of.as_deref() == Some(key);
+        match &event {
+            Event::StreamEnd => return Ok(found),
+            Event::MappingEnd | Event::SequenceEnd => depth = depth.saturating_sub(1),
+            Event::MappingStart(..) | Event::SequenceStart(..) if wanted => {
+                return Err(YamlError::at(place, format!("`{key}` must be text")));
+            }
+            Event::MappingStart(..) | Event::SequenceStart(..) => {
+                if depth == 0 {
+                    is_mapping = matches!(event, Event::MappingStart(..));
+                    of = None;
+                }
+                depth += 1;
+                // A key that is no text is none that is asked for: its value follows as that of any other.
+                continue;
+            }
+            Event::Scalar(text, style, ..) if wanted => {
+                let value =
+                    if *style == ScalarStyle::Plain { scalar::plain(text) } else { Value::Text(text.to_string()) };
+                found.extend(
+                    Some(value).and_then(|value| if let Value::Text(text) = value { Some(text) } else { None }),
+                );
+            }
+            Event::Scalar(..) | Event::Alias(_) => {}
+            _ => continue,
+        }
+        if depth == 1 && is_mapping {
+            of = match (of, event) {
+                (None, Event::Scalar(text, ..)) => Some(text.into_owned()),
+                (None, _) => Some(String::new()),
+                (Some(_), _) => None,
+            };
+        }
+    }
+}
+
 struct Reader<'a> {
     events: Parser<'a, granit_parser::StrInput<'a>>,
     file: usize,

@@ -3,8 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
+use crate::compose::yaml::{self, Node, Value};
 use crate::stack::Source;
 
 /// How many compose files are read at most.
@@ -33,10 +32,10 @@ pub fn of(source: &Source) -> BTreeSet<PathBuf> {
     named
 }
 
-fn documents(file: &Path) -> Vec<Value> {
+fn documents(file: &Path) -> Vec<Node> {
     let is_small = |metadata: &std::fs::Metadata| metadata.is_file() && metadata.len() <= LARGEST;
     let content = std::fs::metadata(file).ok().filter(is_small).and_then(|_| std::fs::read_to_string(file).ok());
-    content.and_then(|content| serde_saphyr::from_multiple(&content).ok()).unwrap_or_default()
+    content.and_then(|content| yaml::parse(&content, 0).ok()).unwrap_or_default()
 }
 
 /// What one file names.
@@ -48,20 +47,20 @@ struct Found {
 }
 
 impl Found {
-    fn of(document: &Value, base: &Path) -> Self {
+    fn of(document: &Node, base: &Path) -> Self {
         let mut found = Self::default();
-        for service in document["services"].as_object().into_iter().flat_map(|services| services.values()) {
-            found.plain.extend(paths(&service["env_file"], base));
-            for file in paths(&service["extends"]["file"], base) {
+        for service in document.get("services").into_iter().flat_map(Node::entries).map(|entry| &entry.node) {
+            found.plain.extend(paths(service.get("env_file"), base));
+            for file in paths(service.get("extends").and_then(|extends| extends.get("file")), base) {
                 let folder = file.parent().unwrap_or(base).to_path_buf();
                 found.compose.push((file, folder));
             }
         }
-        for include in list(&document["include"]) {
-            let files = paths(if include.is_object() { &include["path"] } else { include }, base);
-            let directory = paths(&include["project_directory"], base).pop();
+        for include in list(document.get("include")) {
+            let files = paths(if include.entries().is_empty() { Some(include) } else { include.get("path") }, base);
+            let directory = paths(include.get("project_directory"), base).pop();
             let directory = directory.or_else(|| Some(files.first()?.parent()?.to_path_buf()));
-            let variables = paths(&include["env_file"], base);
+            let variables = paths(include.get("env_file"), base);
             let default = directory.iter().filter(|_| variables.is_empty()).map(|directory| directory.join(".env"));
             found.plain.extend(default);
             found.plain.extend(variables);
@@ -74,21 +73,24 @@ impl Found {
 }
 
 /// One entry, or a list of them.
-fn list(value: &Value) -> &[Value] {
-    match value {
-        Value::Array(all) => all,
-        Value::Null => &[],
-        one => std::slice::from_ref(one),
+fn list(node: Option<&Node>) -> &[Node] {
+    match node {
+        None => &[],
+        Some(node) => match &node.value {
+            Value::List(all) => all,
+            Value::Null => &[],
+            _ => std::slice::from_ref(node),
+        },
     }
 }
 
 /// The paths that stand in an entry or a list, each as text or as `path:`, joined to the folder.
-fn paths(value: &Value, base: &Path) -> Vec<PathBuf> {
-    let one = |entry: &Value| {
-        let path = entry.as_str().or_else(|| entry["path"].as_str())?;
+fn paths(node: Option<&Node>, base: &Path) -> Vec<PathBuf> {
+    let one = |entry: &Node| {
+        let path = entry.as_text().or_else(|| entry.get("path")?.as_text())?;
         (!path.is_empty() && !path.contains(['$', '~']) && !path.contains("://")).then(|| base.join(path))
     };
-    list(value).iter().filter_map(one).collect()
+    list(node).iter().filter_map(one).collect()
 }
 
 #[cfg(test)]

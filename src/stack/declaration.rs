@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
 use super::dotenv;
 use super::error::StackError;
 use super::interpolate::interpolate;
 use super::project::Selection;
 use super::surroundings::Surroundings;
+use crate::compose::yaml::{self, YamlError};
 use crate::text;
 
 /// The names that Compose looks for, in its order of preference.
@@ -196,33 +195,17 @@ pub fn normalized(name: &str) -> String {
     kept.trim_start_matches(['-', '_']).to_owned()
 }
 
-/// The only part of a compose file that is looked at here.
-#[derive(Deserialize)]
-struct Top {
-    #[serde(default)]
-    name: Option<String>,
-}
-
 /// `name:` of the last document that has one.
 fn top_level_name(file: &Path) -> Result<Option<String>, StackError> {
     let content = content(file)?;
-    let documents = serde_saphyr::from_multiple::<Option<Top>>(&content).map_err(|error| {
-        let place = error.location();
-        StackError::Yaml {
-            path: file.display().to_string(),
-            line: place.map_or(1, |place| place.line()),
-            column: place.map_or(1, |place| place.column()),
-            reason: plain_reason(&error),
-        }
-    })?;
-    Ok(documents.into_iter().flatten().filter_map(|top| top.name).rfind(|name| !name.is_empty()))
-}
-
-/// The reader's message without its excerpt of the file, and without the place, which we say ourselves.
-fn plain_reason(error: &serde_saphyr::Error) -> String {
-    let message = error.without_snippet().to_string();
-    let message = message.lines().next().unwrap_or_default();
-    text::line(message.split(" at line ").next().unwrap_or(message), 200)
+    let wrong = |error: YamlError| StackError::Yaml {
+        path: file.display().to_string(),
+        line: error.line,
+        column: error.column,
+        reason: error.reason,
+    };
+    let names = yaml::top_level(&content, "name").map_err(wrong)?;
+    Ok(names.into_iter().rfind(|name| !name.is_empty()))
 }
 
 fn readable(file: &Path) -> Result<(), StackError> {

@@ -164,9 +164,9 @@ pub enum StackError {
         /// The file.
         path: String,
         /// The line, from 1.
-        line: u64,
+        line: usize,
         /// The column, from 1.
-        column: u64,
+        column: usize,
         /// What is wrong there.
         reason: String,
     },
