@@ -12,7 +12,7 @@ pub mod user;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 use include_dir::{Dir, include_dir};
 use wildmatch::WildMatch;
@@ -28,11 +28,20 @@ static TECHNOLOGIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/checks/technolo
 
 static CATALOG: OnceLock<Catalog> = OnceLock::new();
 
+static BUILT_IN: LazyLock<Vec<Technology>> = LazyLock::new(|| {
+    // A file that cannot be read is left out here and fails the test below: the user cannot mend it.
+    embedded().filter_map(Result::ok).collect()
+});
+
+/// Reads the technologies that are built in, so that nobody waits for it later.
+pub fn prepare() {
+    LazyLock::force(&BUILT_IN);
+}
+
 /// The technologies of this run: those that are built in, and those that [`install`] added.
 #[must_use]
 pub fn catalog() -> &'static Catalog {
-    // A file that cannot be read is left out here and fails the test below: the user cannot mend it.
-    CATALOG.get_or_init(|| Catalog::new(embedded().filter_map(Result::ok).collect()))
+    CATALOG.get_or_init(|| Catalog::new(BUILT_IN.clone()))
 }
 
 /// Adds the technologies of folders of the user's to those of this run, the later folder before the earlier. To be called once,

@@ -1,5 +1,6 @@
 //! What a run knows before it looks at anything: the stack, what its files declare, and the configuration that is mounted.
 
+use crate::catalog;
 use crate::cli::Shared;
 use crate::compose::{self, Project, at_hand};
 use crate::config::{self, Config, ConfigError};
@@ -32,7 +33,7 @@ impl Known {
     /// Why there is no engine, or no such project.
     pub async fn running(shared: &Shared) -> Result<(Connection, Self), Unknown> {
         // Reading the catalogue takes about as long as the engine's first answer: both at once.
-        drop(tokio::task::spawn_blocking(crate::catalog::catalog));
+        drop(tokio::task::spawn_blocking(catalog::prepare));
         let connection = connect::connect().await?;
         let (chosen, all) = project::choose(&connection, &selection(shared)).await?;
         for note in &chosen.notes {
@@ -100,11 +101,17 @@ pub enum Unknown {
     /// What users declare beside it is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// Technologies of their own are wrong.
+    #[error(transparent)]
+    Technologies(#[from] catalog::user::Mistakes),
 }
 
-/// What users declare: a mistake in it keeps anything from being looked at, since half of it says something else.
-fn declared_by_users(shared: &Shared, project: Option<&Project>) -> Result<Config, ConfigError> {
-    config::read(shared.config.as_deref(), project, &Surroundings::here())
+/// What users declare, their technologies put to use: a mistake in it keeps anything from being looked at, since half of it
+/// says something else.
+fn declared_by_users(shared: &Shared, project: Option<&Project>) -> Result<Config, Unknown> {
+    let config = config::read(shared.config.as_deref(), project, &Surroundings::here())?;
+    catalog::install(&[config.technologies.as_slice(), &shared.technologies].concat())?;
+    Ok(config)
 }
 
 /// What the user said about the project.

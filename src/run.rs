@@ -23,7 +23,7 @@ use crate::rule::{Facts, Seen, Verdict};
 use crate::stack::error::StackError;
 use crate::stack::{PublishedAt, Stack, connect, read};
 use crate::vantage::Ways;
-use crate::{authorities, catalog, evidence, explain, judge, planning, record, text, vantage};
+use crate::{authorities, evidence, explain, judge, planning, record, text, vantage};
 
 /// How long probes have to delete the topics of their round trips: a little longer than they take at most.
 const GRACE: Duration = kafka::LAST_CHANCE.saturating_add(Duration::from_millis(300));
@@ -40,7 +40,6 @@ pub async fn run(cli: Cli) -> anyhow::Result<u8> {
     for rule in &shared.rule {
         explain::known(rule)?;
     }
-    catalog::install(&shared.technologies)?;
     planning::fits(shared.format, cli.command.as_ref().and_then(Command::plan))?;
     match cli.command {
         None => check(shared, Vec::new()).await,

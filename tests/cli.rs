@@ -173,6 +173,10 @@ fn technologies_of_the_users_own_count_and_their_mistakes_are_said() {
     std::fs::write(file("own/ledger.yaml"), "name: Ledger\nimages: [acme/ledger]\nports: {7000: grpc}\n").unwrap();
     let (code, out, message) = in_folder(folder.path(), &plan);
     assert!(code == Some(0) && out.contains("grpc:7000"), "{out}{message}");
+    std::fs::write(file("crosscheck.yaml"), "technologies: own\n").unwrap();
+    let (code, out, message) = in_folder(folder.path(), &["plan", "--format", "mermaid"]);
+    assert!(code == Some(0) && out.contains("grpc:7000"), "{out}{message}");
+    std::fs::remove_file(file("crosscheck.yaml")).unwrap();
     std::fs::write(file("own/ledger.yaml"), "name: Ledger\nimage: [acme/ledger]\n").unwrap();
     let (code, out, message) = in_folder(folder.path(), &plan);
     assert_eq!((code, out.as_str()), (Some(2), ""), "{message}");
@@ -180,4 +184,38 @@ fn technologies_of_the_users_own_count_and_their_mistakes_are_said() {
         message.starts_with("crosscheck: own/ledger.yaml:2:1: `image` is no key here: did you mean `images`?"),
         "{message}"
     );
+}
+
+#[test]
+fn what_users_declare_is_planned_and_its_mistakes_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    std::fs::write(file("compose.yaml"), "services: {app: {image: a}, kafka: {image: apache/kafka}}\n").unwrap();
+    std::fs::write(file("crosscheck.yaml"), "expect: [app -> kafka:9092]\n").unwrap();
+    let (code, out, message) = in_folder(folder.path(), &["plan"]);
+    assert!(code == Some(0) && out.contains("kafka://kafka:9092"), "{out}{message}");
+    assert!(out.contains("crosscheck.yaml:1:10"), "{out}");
+    std::fs::write(file("crosscheck.yaml"), "expect: [ap -> kafka:9092]\n").unwrap();
+    let (code, out, message) = in_folder(folder.path(), &["plan"]);
+    assert_eq!((code, out.as_str()), (Some(2), ""), "{message}");
+    assert!(
+        message.contains("crosscheck.yaml:1:10: there is no service \"ap\"") && message.contains("did you mean app"),
+        "{message}"
+    );
+    // Another file, where it is named.
+    std::fs::write(file("other.yaml"), "expect: [kafka -> app:80]\n").unwrap();
+    let (code, out, message) = in_folder(folder.path(), &["plan", "--config", "other.yaml"]);
+    assert!(code == Some(0) && out.contains("tcp://app:80") && !out.contains("kafka://"), "{out}{message}");
+    let (code, _, message) = in_folder(folder.path(), &["plan", "--config", "nowhere.yaml"]);
+    assert!(code == Some(2) && message.contains("nowhere.yaml: "), "{message}");
+    // One to start from, never over one that is there.
+    let (code, _, message) = in_folder(folder.path(), &["init"]);
+    assert!(
+        code == Some(2) && message.contains("one to start from") || message.contains("is there already"),
+        "{message}"
+    );
+    std::fs::remove_file(file("crosscheck.yaml")).unwrap();
+    let (code, _, message) = in_folder(folder.path(), &["init"]);
+    assert!(code == Some(0) && file("crosscheck.yaml").exists(), "{message}");
+    assert_eq!(in_folder(folder.path(), &["plan", "--allow-empty"]).0, Some(0));
 }

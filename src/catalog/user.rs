@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::mistake::{TechnologyError, place_of};
-use super::{Catalog, Technology, embedded};
+use super::{BUILT_IN, Catalog, Technology};
 use crate::text::io_error;
 
 /// A file of a technology larger than this is none.
@@ -42,7 +42,7 @@ struct Read {
 pub fn catalog(folders: &[PathBuf]) -> Result<Catalog, Mistakes> {
     let mut mistakes = Vec::new();
     let mut known: BTreeMap<String, Technology> =
-        embedded().filter_map(Result::ok).map(|technology| (technology.id.clone(), technology)).collect();
+        BUILT_IN.iter().map(|technology| (technology.id.clone(), technology.clone())).collect();
     let mut own = BTreeSet::new();
     for folder in folders {
         let read = folder_of(folder, &mut mistakes);
