@@ -4,6 +4,7 @@
 
 mod address_key;
 mod file_rule;
+mod http_answer;
 mod mistake;
 mod page;
 mod program;
@@ -19,6 +20,7 @@ use wildmatch::WildMatch;
 
 pub use self::address_key::{AddressKey, Condition, KeyMeaning, KeyPattern};
 pub use self::file_rule::{FileRule, Format, Glob, Reader};
+pub use self::http_answer::{Acquaintance, HttpAnswer, HttpReader, Marks};
 pub use self::mistake::TechnologyError;
 pub use self::page::{Page, PageError, page, pages};
 pub use self::program::{Operands, Part, Program, program_name};
@@ -209,6 +211,23 @@ impl Catalog {
             (pattern.technology, pattern.role, false)
         };
         Some(Known { technology: &self.technologies[index], role, exact })
+    }
+
+    /// Who may be told by the answer to this path over HTTP, and what is asked once it is known.
+    #[must_use]
+    pub fn told_at(&self, path: &str) -> Vec<Acquaintance> {
+        let asked = |technology: &Technology| -> Vec<_> {
+            let answers = technology.http.iter().filter(|answer| answer.known_by.is_none() || answer.tells(path));
+            answers.cloned().collect()
+        };
+        let told = self.technologies.iter().filter(|it| it.http.iter().any(|answer| answer.tells(path)));
+        told.map(|it| Acquaintance { technology: it.id.clone(), name: it.name.clone(), answers: asked(it) }).collect()
+    }
+
+    /// Whether any server may be asked for this path without changing anything: it is one that many have.
+    #[must_use]
+    pub fn is_safe_path(&self, path: &str) -> bool {
+        self.technologies.iter().flat_map(|technology| &technology.http).any(|answer| answer.is_anybodys(path))
     }
 
     /// The technologies whose servers listen on this port if nobody says otherwise.

@@ -12,6 +12,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
+use crate::catalog::{Acquaintance, catalog};
 use crate::derive::{self, Connection};
 use crate::observation::{FailureKind, Listener, Observation};
 use crate::plan::Credentials;
@@ -56,6 +57,7 @@ pub async fn converse(request: &Request, said: &[u8]) -> Observation {
     let (target, credentials) = (&request.target, request.credentials.as_ref());
     let mut attempt = Attempt::new(Instant::now() + request.timeout, request.options);
     attempt.questions.clone_from(&request.questions);
+    attempt.acquaintances.clone_from(&request.acquaintances);
     let tape = Tape(io::Cursor::new(said.to_vec()));
     // A stop is recorded in the observation already.
     let _ = match target.protocol {
@@ -183,6 +185,15 @@ pub fn command(words: &[String]) -> Vec<Connection> {
     found
 }
 
+/// Everybody whom an HTTP answer may tell, by the answer to any path.
+fn acquaintances() -> Vec<Acquaintance> {
+    let paths = ["/", "/-/ready", "/api/health", "/ping", "/actuator/health"];
+    let mut known: Vec<_> = paths.into_iter().flat_map(|path| catalog().told_at(path)).collect();
+    let answers = known.iter_mut().flat_map(|it| &mut it.answers);
+    answers.filter(|answer| answer.known_by.is_some()).for_each(|answer| answer.path = None);
+    known
+}
+
 /// A request that costs nothing: no name to resolve, a second's time, no options.
 #[must_use]
 pub fn request(protocol: Protocol, credentials: Option<Credentials>) -> Request {
@@ -199,6 +210,7 @@ pub fn request(protocol: Protocol, credentials: Option<Credentials>) -> Request 
         security: crate::plan::Security::default(),
         needed: crate::plan::Needed::default(),
         questions,
+        acquaintances: acquaintances(),
         options: Options::default(),
     }
 }

@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 pub use self::peer::{
-    AmqpPeer, Coordinator, GrpcPeer, HttpPeer, KafkaPeer, MemcachedPeer, MongodbPeer, MysqlPeer, NatsPeer, Peer,
-    PostgresPeer, RedisPeer, Told, ZookeeperPeer,
+    AmqpPeer, Application, Coordinator, GrpcPeer, HttpPeer, KafkaPeer, MemcachedPeer, MongodbPeer, MysqlPeer, NatsPeer,
+    Peer, PostgresPeer, RedisPeer, ScrapeTarget, Scrapes, Told, ZookeeperPeer,
 };
 pub use self::survey::{Interface, Listener, Survey};
 use crate::target::host_and_port;

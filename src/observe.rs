@@ -8,11 +8,13 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::sync::{Semaphore, mpsc::UnboundedSender};
 
+use crate::catalog::{Acquaintance, catalog};
 use crate::observation::Observation;
 use crate::plan::accounts::SPARES;
 use crate::plan::{Check, Expectation, Readiness, Security, Vantage};
 use crate::probe::{Options, Request};
 use crate::stack::{Container, Stack};
+use crate::target::Protocol;
 use crate::vantage::{Session, Ways};
 
 /// Connections at once in all, so that looking is never the fault.
@@ -120,7 +122,16 @@ fn request(stack: &Stack, check: &Check, how: How) -> Request {
         security: Security { confidants: confidants(stack, check), ..check.security.clone() },
         needed: check.needed(),
         questions: check.wanted.questions(),
+        acquaintances: acquaintances(check),
         options,
+    }
+}
+
+/// Who may be told by the answer to what a check asks over HTTP.
+fn acquaintances(check: &Check) -> Vec<Acquaintance> {
+    match check.target.protocol {
+        Protocol::Http | Protocol::Https => catalog().told_at(check.target.path.as_deref().unwrap_or("/")),
+        _ => Vec::new(),
     }
 }
 
@@ -160,7 +171,6 @@ fn confidants(stack: &Stack, check: &Check) -> Vec<(IpAddr, Option<u16>)> {
 mod tests {
     use super::*;
     use crate::derive::testing;
-    use crate::target::Protocol;
 
     fn check(port: u16) -> Check {
         testing::check(Vantage::Host, Protocol::Tcp, "server", port)

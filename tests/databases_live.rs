@@ -67,7 +67,17 @@ impl Server {
         let credentials = account.map(|(user, word)| Credentials { user: user.into(), password: Some(word.into()) });
         let timeout = Duration::from_secs(5);
         let needed = Needed::default();
-        probe::look(&Request { target, timeout, credentials, security, needed, questions: Vec::new(), options }).await
+        probe::look(&Request {
+            target,
+            timeout,
+            credentials,
+            security,
+            needed,
+            questions: Vec::new(),
+            acquaintances: Vec::new(),
+            options,
+        })
+        .await
     }
 
     /// What the server says of itself, once it lets the account in.

@@ -53,6 +53,7 @@ impl Broker {
             security: Security::default(),
             needed: Needed { topics: vec!["orders".into()], group: Some("billing".into()) },
             questions: Vec::new(),
+            acquaintances: Vec::new(),
             options,
         })
         .await

@@ -26,6 +26,7 @@ fn request(host: &str, port: u16) -> Request {
         security: Security::default(),
         needed: Needed::default(),
         questions: Vec::new(),
+        acquaintances: Vec::new(),
         options: Options { connect_only: true, ..Options::default() },
     }
 }

@@ -7,7 +7,7 @@ use wildmatch::WildMatch;
 
 use super::mistake::TechnologyError;
 use super::program::Program;
-use super::{FileRule, Role};
+use super::{FileRule, HttpAnswer, Role};
 use crate::target::Protocol;
 
 /// What is known of a technology.
@@ -61,6 +61,9 @@ pub struct Technology {
     /// Programs that connect to it.
     #[serde(default)]
     pub programs: Vec<Program>,
+    /// What its server says of itself over HTTP.
+    #[serde(default)]
+    pub http: Vec<HttpAnswer>,
 }
 
 /// The labels by which a proxy finds whom it serves.
@@ -193,6 +196,13 @@ impl Technology {
         if let Some(reason) = self.files.iter().find_map(|rule| rule.mistake(true)) {
             return wrong("files", reason);
         }
+        let strange = || {
+            let nobody = !self.http.iter().any(|answer| answer.known_by.is_some());
+            (nobody && !self.http.is_empty()).then(|| "nothing tells that it is this technology".to_owned())
+        };
+        if let Some(reason) = self.http.iter().find_map(HttpAnswer::mistake).or_else(strange) {
+            return wrong("http", reason);
+        }
         match self.misspelt() {
             Some((name, Some(right))) => {
                 let reason = format!("`{name}` would never match: it is compared as `{right}`");
@@ -254,6 +264,7 @@ impl Technology {
             defaults: both(self.defaults, other.defaults),
             store: self.store || other.store,
             files: both(self.files, other.files),
+            http: both(self.http, other.http),
             programs: both(self.programs, other.programs),
         }
     }
@@ -299,6 +310,9 @@ mod tests {
             ("name: X\nfiles: [{format: yaml}]", "paths"),
             ("name: X\nfiles: [{paths: [/x.yml], addresses: [a is b]}]", "as"),
             ("name: X\nfiles: [{paths: [/x.yml], format: cobol}]", "cobol"),
+            ("name: X\nhttp: [{path: /x}]", "nothing tells"),
+            ("name: X\nhttp: [{path: x}]", "start with /"),
+            ("name: X\nhttp: [{path: /x, reader: tea-leaves}]", "tea-leaves"),
         ] {
             let error = Technology::parse("x", text).unwrap_err().to_string();
             assert!(error.contains(reason), "{text}: {error}");

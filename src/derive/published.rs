@@ -138,7 +138,7 @@ mod tests {
             (
                 "prom/prometheus:v2.42.0",
                 vec![port(9090, 29090, "127.0.0.1")],
-                vec!["http://127.0.0.1:29090/-/healthy 127.0.0.1:29090->9090/tcp"],
+                vec!["http://127.0.0.1:29090/-/ready 127.0.0.1:29090->9090/tcp"],
             ),
             // Of an image that nobody knows nothing is guessed, whatever the port.
             ("orders:1", vec![port(8080, 8080, "0.0.0.0")], vec!["tcp://127.0.0.1:8080 0.0.0.0:8080->8080/tcp"]),

@@ -1,11 +1,13 @@
 //! What peers say about themselves.
 
+mod application;
 mod handshakes;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::application::{Application, ScrapeTarget, Scrapes};
 pub use self::handshakes::{AmqpPeer, GrpcPeer, MemcachedPeer, MongodbPeer, NatsPeer, ZookeeperPeer};
 
 /// What a peer said about itself. Strings are bounded and safe to print.
@@ -148,6 +150,12 @@ pub struct HttpPeer {
     /// header instead, so that it can be said whether the name is what is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub without_underscore: Option<u16>,
+    /// How it wants its clients to log in, where it answers 401: `Basic`, `Bearer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+    /// Who it is, where its answers tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application: Option<Application>,
     /// What a user asked of the answer, in the order of the questions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<Told>,
@@ -184,13 +192,21 @@ impl Peer {
             Self::Zookeeper(zookeeper) => zookeeper.summary(),
             Self::Mongodb(mongodb) => mongodb.summary(),
             Self::Grpc(_) => "gRPC (HTTP/2)".into(),
-            Self::Http(http) => match &http.server {
-                Some(server) => format!("HTTP {}, {server}", http.status),
-                None => format!("HTTP {}", http.status),
-            },
+            Self::Http(http) => http.summary(),
             Self::Tcp { banner: Some(banner) } => format!("said {banner:?}"),
             Self::Tcp { banner: None } => "open".into(),
         }
+    }
+}
+
+impl HttpPeer {
+    fn summary(&self) -> String {
+        let server = self.server.as_ref().filter(|_| self.application.is_none());
+        let login = self.login.as_ref().map(|scheme| format!("asks for a login ({scheme})"));
+        let mut parts: Vec<String> = self.application.iter().map(Application::summary).collect();
+        parts.push(format!("HTTP {}", self.status));
+        parts.extend(server.cloned().into_iter().chain(login));
+        parts.join(", ")
     }
 }
 

@@ -1,23 +1,27 @@
-//! One GET in HTTP/1.1 (RFC 9112): a status is an answer, whatever it is. Redirections are not followed.
+//! One GET in HTTP/1.1 (RFC 9112): a status is an answer, whatever it is. Redirections are not followed. Where the answer tells
+//! who it is, by what the catalogue says, more is asked over the same connection, which fails nothing.
 
+mod conversation;
 mod questions;
+mod scrapes;
+mod spring;
 mod tap;
+mod tell;
 
 use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty};
-use hyper::body::{Body, Bytes};
-use hyper::header::{ACCEPT, CONNECTION, HOST, HeaderMap, HeaderName, LOCATION, SERVER, USER_AGENT};
+use http_body_util::Empty;
+use hyper::body::Bytes;
+use hyper::header::{ACCEPT, CONNECTION, HOST, HeaderName, LOCATION, SERVER, USER_AGENT, WWW_AUTHENTICATE};
 use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
-use self::questions::Body as Content;
+use self::conversation::{Answer, MOST_HEAD, Questions, ask, talk};
 use self::tap::Tap;
 use super::tls::{self, Trouble};
 use super::{Attempt, Fault, Stop};
@@ -26,12 +30,6 @@ use crate::plan::Security;
 use crate::target::{Protocol, Target};
 use crate::text;
 
-/// The most that is read of an answer's head, in bytes; clients stop earlier, most at 8 to 64 KiB.
-const MOST_HEAD: usize = 256 << 10;
-/// The most headers that are read.
-const MOST_HEADERS: usize = 1000;
-/// The most that is read of a body, in bytes.
-const MOST_BODY: usize = 64 << 10;
 /// How much of a body is kept, in characters.
 const MOST_SHOWN: usize = 300;
 /// How much of a header or a body is searched for secrets before it is shown, in bytes: more than can be shown, so that
@@ -65,13 +63,6 @@ pub async fn look(attempt: &mut Attempt, target: &Target, security: &Security) -
     }
 }
 
-/// What came back: the head, and the start of the body where it was wanted or the status means failure.
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Content,
-}
-
 /// Request and answer over a connection that stands.
 pub(crate) async fn exchange<S>(attempt: &mut Attempt, stream: S, target: &Target) -> Result<(), Stop>
 where
@@ -81,16 +72,29 @@ where
     let until = attempt.deadline.checked_sub(MARGIN).unwrap_or(attempt.deadline);
     let tap = Tap::new(stream);
     let said = tap.said();
+    let known = std::mem::take(&mut attempt.acquaintances);
     let wants_body = questions::need_body(&attempt.questions);
-    let work = async {
-        let request = request(target).map_err(Trouble::Fault)?;
-        ask(tap, request, wants_body, until).await.map_err(|error| trouble(error.as_ref(), &said.bytes(), started))
+    let path = target.path.as_deref().unwrap_or("/");
+    let more = |path: &str| {
+        let target = Target { path: Some(path.to_owned()), ..target.clone() };
+        request(&target, true).ok()
     };
-    let answer = tls::step(attempt, PhaseName::Request, work).await?;
+    let questions = Questions { request: &more, path, known: &known, wants_body };
+    let work = async {
+        let request = request(target, !known.is_empty()).map_err(Trouble::Fault)?;
+        talk(tap, request, &questions, until).await.map_err(|error| trouble(error.as_ref(), &said.bytes(), started))
+    };
+    let talk = tls::step(attempt, PhaseName::Request, Box::pin(work)).await?;
+    // What was asked beside does not count.
+    if let Some(phase) = attempt.observation.phases.last_mut() {
+        phase.micros = u64::try_from(talk.took.as_micros()).unwrap_or(u64::MAX);
+    }
     attempt.reached(Depth::Answered);
+    attempt.observation.notes.extend(talk.note);
+    let answer = talk.answer;
     let wants_tls = target.protocol == Protocol::Http && wants_tls(&answer);
-    let mut peer = peer(&answer);
-    peer.told = questions::answer(&attempt.questions, &answer.headers, &answer.body);
+    let mut peer = HttpPeer { application: talk.application, ..peer(&answer) };
+    peer.told = questions::answer(&attempt.questions, &answer);
     if answer.status == StatusCode::BAD_REQUEST && target.protocol == Protocol::Http && !wants_tls {
         peer.without_underscore = without_underscore(attempt, target, until).await;
     }
@@ -108,11 +112,12 @@ async fn without_underscore(attempt: &Attempt, target: &Target, until: Instant) 
     let address = attempt.observation.connected.filter(|_| target.host.contains('_'))?;
     let renamed = Target { host: target.host.replace('_', "-"), ..target.clone() };
     let stream = timeout_at(until, TcpStream::connect((address, target.port))).await.ok()?.ok()?;
-    let answer = ask(Tap::new(stream), request(&renamed).ok()?, false, until).await.ok()?;
+    let answer = ask(Tap::new(stream), request(&renamed, false).ok()?, until).await.ok()?;
     Some(answer.status.as_u16())
 }
 
-fn request(target: &Target) -> Result<Request<Empty<Bytes>>, Fault> {
+/// The request for a target's path; where the connection `stays`, it may be used again.
+fn request(target: &Target, stays: bool) -> Result<Request<Empty<Bytes>>, Fault> {
     let path = target.path.as_deref().unwrap_or_default().split('#').next().unwrap_or_default();
     let slash = if path.starts_with('/') { "" } else { "/" };
     let path = format!("{slash}{}", utf8_percent_encode(path, UNSAFE));
@@ -124,69 +129,11 @@ fn request(target: &Target) -> Result<Request<Empty<Bytes>>, Fault> {
     let request = Request::get(path)
         .header(HOST, host)
         .header(USER_AGENT, concat!("crosscheck/", env!("CARGO_PKG_VERSION")))
-        .header(ACCEPT, "*/*")
-        .header(CONNECTION, "close");
+        .header(ACCEPT, "*/*");
+    let request = if stays { request } else { request.header(CONNECTION, "close") };
     request
         .body(Empty::new())
         .map_err(|error| Fault::new(FailureKind::WrongProtocol, format!("cannot be asked for: {error}")))
-}
-
-/// Sends the request and reads the answer, its body where that is wanted; an error of `None` is the end of the time.
-async fn ask<S>(
-    tap: Tap<S>,
-    request: Request<Empty<Bytes>>,
-    wants_body: bool,
-    until: Instant,
-) -> Result<Answer, Option<hyper::Error>>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    // Where clients differ in what they put up with, the most patient ones are followed.
-    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
-        .max_buf_size(MOST_HEAD)
-        .max_headers(MOST_HEADERS)
-        .title_case_headers(true)
-        .allow_spaces_after_header_name_in_responses(true)
-        .allow_obsolete_multiline_headers_in_responses(true)
-        .ignore_invalid_headers_in_responses(true)
-        .handshake(TokioIo::new(tap))
-        .await?;
-    let conversation = async {
-        let response = timeout_at(until, sender.send_request(request)).await.map_err(|_| None)??;
-        let (head, body) = response.into_parts();
-        let failed = head.status.is_client_error() || head.status.is_server_error();
-        let none = Content { bytes: Vec::new(), cut: None };
-        let body = if failed || wants_body { read(body, until).await } else { none };
-        Ok(Answer { status: head.status, headers: head.headers, body })
-    };
-    tokio::pin!(conversation, connection);
-    tokio::select! {
-        biased;
-        answer = &mut conversation => answer,
-        // The connection is over; the conversation knows how.
-        _ = &mut connection => conversation.await,
-    }
-}
-
-/// The start of a body: what came until the time or the bound was reached, or the body failed.
-async fn read(mut body: impl Body<Data = Bytes> + Unpin, until: Instant) -> Content {
-    let mut bytes = Vec::new();
-    let cut = loop {
-        match timeout_at(until, body.frame()).await {
-            Ok(Some(Ok(frame))) => {
-                let Ok(data) = frame.into_data() else { continue };
-                let room = MOST_BODY - bytes.len();
-                bytes.extend_from_slice(&data[..data.len().min(room)]);
-                if data.len() > room {
-                    break Some("the body is larger than 64 KiB");
-                }
-            }
-            Ok(None) => break None,
-            Ok(Some(Err(_))) => break Some("the body broke off"),
-            Err(_) => break Some("the body did not come to its end in time"),
-        }
-    };
-    Content { bytes, cut }
 }
 
 fn peer(answer: &Answer) -> HttpPeer {
@@ -195,7 +142,7 @@ fn peer(answer: &Answer) -> HttpPeer {
         let value = String::from_utf8_lossy(&value[..value.len().min(MOST_SEARCHED)]).into_owned();
         Some(text::line(&text::redact(&value), limit)).filter(|value| !value.is_empty())
     };
-    let body = &answer.body.bytes;
+    let body = &answer.body;
     let start = &body[..body.len().min(MOST_SEARCHED)];
     let body = text::line(&text::redact(&String::from_utf8_lossy(start)), MOST_SHOWN);
     let failed = answer.status.is_client_error() || answer.status.is_server_error();
@@ -204,13 +151,17 @@ fn peer(answer: &Answer) -> HttpPeer {
         server: header(SERVER, 100),
         location: header(LOCATION, 300),
         body: Some(body).filter(|body| failed && !body.is_empty()),
+        login: header(WWW_AUTHENTICATE, 100).filter(|_| answer.status == StatusCode::UNAUTHORIZED).map(|asked| {
+            let scheme = asked.split_whitespace().next().unwrap_or_default();
+            scheme.trim_end_matches(',').to_owned()
+        }),
         ..HttpPeer::default()
     }
 }
 
 /// Whether a server refused the request because it was not sent over TLS.
 fn wants_tls(answer: &Answer) -> bool {
-    let body = String::from_utf8_lossy(&answer.body.bytes);
+    let body = String::from_utf8_lossy(&answer.body);
     answer.status == StatusCode::BAD_REQUEST && TLS_WANTED.iter().any(|words| body.contains(words))
 }
 

@@ -39,6 +39,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
+use crate::catalog::Acquaintance;
 use crate::observation::{Depth, Failure, FailureKind, Observation, Phase, PhaseName, Tried};
 use crate::plan::wanted::Question;
 use crate::plan::{Credentials, Needed, Security};
@@ -60,6 +61,8 @@ pub struct Request {
     pub needed: Needed,
     /// HTTP: what a user wants to know of the answer.
     pub questions: Vec<Question>,
+    /// HTTP: who may be told by the answer, and what is asked then.
+    pub acquaintances: Vec<Acquaintance>,
     /// How far to go.
     pub options: Options,
 }
@@ -101,6 +104,8 @@ pub struct Attempt {
     pub needed: Needed,
     /// HTTP: what a user wants to know of the answer.
     pub questions: Vec<Question>,
+    /// HTTP: who may be told by the answer.
+    pub acquaintances: Vec<Acquaintance>,
 }
 
 /// An attempt is over early; its observation holds the failure.
@@ -151,6 +156,7 @@ impl Attempt {
             options,
             needed: Needed::default(),
             questions: Vec::new(),
+            acquaintances: Vec::new(),
         }
     }
 
@@ -263,6 +269,7 @@ pub async fn look(request: &Request) -> Observation {
     let mut attempt = Attempt::new(Instant::now() + request.timeout, request.options);
     attempt.needed.clone_from(&request.needed);
     attempt.questions.clone_from(&request.questions);
+    attempt.acquaintances.clone_from(&request.acquaintances);
     let target = &request.target;
     // A stop is recorded in the observation already.
     let _ = match target.protocol {

@@ -264,6 +264,7 @@ mod tests {
             security: crate::plan::Security::default(),
             needed: crate::plan::Needed::default(),
             questions: Vec::new(),
+            acquaintances: Vec::new(),
             options: Options { connect_only, ..Options::default() },
         };
         serde_json::to_string(&Order::Look { id, request: Box::new(WireRequest::from(&request)) }).unwrap() + "\n"

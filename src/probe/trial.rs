@@ -97,6 +97,7 @@ pub(super) async fn look(
         security: crate::plan::Security::default(),
         needed: crate::plan::Needed::default(),
         questions: Vec::new(),
+        acquaintances: Vec::new(),
         options: Options::default(),
     })
     .await

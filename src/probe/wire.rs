@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
 use super::{Options, Request};
+use crate::catalog::Acquaintance;
 use crate::observation::{Observation, Survey};
 use crate::plan::wanted::Question;
 use crate::plan::{Credentials, Needed, Security};
@@ -56,6 +57,8 @@ pub struct WireRequest {
     needed: Needed,
     #[serde(default)]
     questions: Vec<Question>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    acquaintances: Vec<Acquaintance>,
     options: Options,
 }
 
@@ -76,6 +79,7 @@ impl From<&Request> for WireRequest {
             security: request.security.clone(),
             needed: request.needed.clone(),
             questions: request.questions.clone(),
+            acquaintances: request.acquaintances.clone(),
             options: request.options,
         }
     }
@@ -91,6 +95,7 @@ impl From<WireRequest> for Request {
             security: wire.security,
             needed: wire.needed,
             questions: wire.questions,
+            acquaintances: wire.acquaintances,
             options: wire.options,
         }
     }

@@ -243,6 +243,7 @@ mod tests {
             security: crate::plan::Security::default(),
             needed: crate::plan::Needed::default(),
             questions: Vec::new(),
+            acquaintances: Vec::new(),
             options: crate::probe::Options::default(),
         }
     }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crosscheck::catalog::catalog;
 use crosscheck::judge;
 use crosscheck::observation::{FailureKind, Observation};
 use crosscheck::plan::{
@@ -72,6 +73,7 @@ pub async fn look_at(target: Target, account: Option<(&str, &str)>, time: Durati
         security: Security::default(),
         needed: Needed::default(),
         questions: Vec::new(),
+        acquaintances: catalog().told_at("/"),
         options: Options::default(),
     };
     // To the end: what the report takes is not to be counted with another look.

@@ -3,6 +3,7 @@
 use hyper::HeaderMap;
 use serde_json::Value;
 
+use super::conversation::Answer;
 use crate::observation::Told;
 use crate::plan::wanted::Question;
 use crate::text;
@@ -10,33 +11,26 @@ use crate::text;
 /// How much of a value is shown, in characters.
 const MOST_SHOWN: usize = 200;
 
-/// The start of a body, and why it is not the whole.
-pub struct Body {
-    /// What came of it.
-    pub bytes: Vec<u8>,
-    /// Why nothing more did, where there may be more.
-    pub cut: Option<&'static str>,
-}
-
 /// Whether a body must be read for these.
 pub fn need_body(questions: &[Question]) -> bool {
     questions.iter().any(|question| !matches!(question, Question::Header { .. }))
 }
 
 /// What is true of an answer, in the order of the questions.
-pub fn answer(questions: &[Question], headers: &HeaderMap, body: &Body) -> Vec<Told> {
-    let text = String::from_utf8_lossy(&body.bytes);
+pub fn answer(questions: &[Question], given: &Answer) -> Vec<Told> {
+    let Answer { headers, body, cut, .. } = given;
+    let text = String::from_utf8_lossy(body);
     let mut json = None;
     let one = |question: &Question| {
         let (holds, said) = match question {
             Question::Header { name, value } => header(headers, name, value),
             Question::Body(wanted) if text.contains(wanted.as_str()) => (Some(true), None),
-            Question::Body(_) => (body.cut.is_none().then_some(false), body.cut.map(str::to_owned)),
+            Question::Body(_) => (cut.is_none().then_some(false), cut.map(str::to_owned)),
             Question::Json { pointer, value } => {
-                let json = json.get_or_insert_with(|| serde_json::from_slice::<Value>(&body.bytes).ok());
-                match (json, body.cut) {
+                let json = json.get_or_insert_with(|| serde_json::from_slice::<Value>(body).ok());
+                match (json, cut) {
                     (Some(json), _) => pointed(json, pointer, value),
-                    (None, Some(cut)) => (None, Some(cut.to_owned())),
+                    (None, Some(cut)) => (None, Some((*cut).to_owned())),
                     (None, None) => (Some(false), Some("no JSON".to_owned())),
                 }
             }
@@ -84,7 +78,12 @@ mod tests {
         }
         let json =
             br#"{"status":"UP","count":3,"ok":true,"none":null,"parts":[{"up":1.50}],"token":"password=hunter2"}"#;
-        let body = |cut| Body { bytes: json.to_vec(), cut };
+        let answered = |body: &[u8], cut| Answer {
+            status: hyper::StatusCode::OK,
+            headers: headers.clone(),
+            body: body.to_vec(),
+            cut,
+        };
         let header = |name: &str, value: &str| Question::Header { name: name.into(), value: value.into() };
         let at = |pointer: &str, value: &str| Question::Json { pointer: pointer.into(), value: value.into() };
         for (question, holds, said) in [
@@ -108,15 +107,15 @@ mod tests {
             (at("/nothing", "null"), false, None),
             (at("/token", "x"), false, Some("password=***")),
         ] {
-            let told = &answer(std::slice::from_ref(&question), &headers, &body(None))[0];
+            let told = &answer(std::slice::from_ref(&question), &answered(json, None))[0];
             assert_eq!((told.holds, told.said.as_deref()), (Some(holds), said), "{question:?}");
         }
         let cut = "it is larger than 64 KiB";
-        let told = answer(&[Question::Body("DOWN".into()), Question::Body("UP".into())], &headers, &body(Some(cut)));
+        let told = answer(&[Question::Body("DOWN".into()), Question::Body("UP".into())], &answered(json, Some(cut)));
         assert_eq!((told[0].holds, told[0].said.as_deref(), told[1].holds), (None, Some(cut), Some(true)));
-        let none = |cut| Body { bytes: b"<html>".to_vec(), cut };
-        let told = answer(&[at("/a", "1")], &headers, &none(None));
+        let none = |cut| answered(b"<html>", cut);
+        let told = answer(&[at("/a", "1")], &none(None));
         assert_eq!((told[0].holds, told[0].said.as_deref()), (Some(false), Some("no JSON")));
-        assert_eq!(answer(&[at("/a", "1")], &headers, &none(Some(cut)))[0].holds, None);
+        assert_eq!(answer(&[at("/a", "1")], &none(Some(cut)))[0].holds, None);
     }
 }

@@ -40,6 +40,7 @@ async fn look_at(port: u16, account: Option<(&str, &str)>, database: Option<&str
         security,
         needed: crate::plan::Needed::default(),
         questions: Vec::new(),
+        acquaintances: Vec::new(),
         options,
     })
     .await

@@ -221,6 +221,7 @@ async fn a_port_that_speaks_tls_and_says_nothing_is_asked_in_tls() {
             security: Security { tls, ..Security::default() },
             needed: Needed::default(),
             questions: Vec::new(),
+            acquaintances: Vec::new(),
             options: Options::default(),
         })
         .await;
@@ -239,6 +240,7 @@ async fn a_server_that_wants_a_client_certificate_is_not_judged() {
         security: Security { tls: Tls::Required, ..Security::default() },
         needed: Needed::default(),
         questions: Vec::new(),
+        acquaintances: Vec::new(),
         options: Options::default(),
     })
     .await;

@@ -32,6 +32,7 @@ async fn look_with(address: SocketAddr, timeout: Duration, options: Options) -> 
         security: crate::plan::Security::default(),
         needed: crate::plan::Needed::default(),
         questions: Vec::new(),
+        acquaintances: Vec::new(),
         options,
     })
     .await

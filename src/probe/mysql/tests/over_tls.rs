@@ -45,6 +45,7 @@ async fn look(plain: Vec<Step>, encrypted: Option<&'static [u8]>, security: Secu
         security,
         needed: Needed::default(),
         questions: Vec::new(),
+        acquaintances: Vec::new(),
         options: Options::default(),
     })
     .await;
