@@ -12,6 +12,7 @@ pub mod dependency_unhealthy;
 pub mod facts;
 pub mod generic;
 mod generic_help;
+pub mod grafana_datasource_unreachable;
 pub mod host_gateway_unmapped;
 pub mod kafka_additions;
 pub mod kafka_advertised_port_not_published;
@@ -52,6 +53,7 @@ pub mod no_shared_network;
 pub mod peer_not_running;
 pub mod port_already_allocated;
 pub mod port_published_on_loopback_only;
+pub mod prometheus_target_down;
 pub mod published_on_internal_network;
 pub mod published_port_held_by_another;
 pub mod published_port_inside_network;
@@ -176,6 +178,8 @@ pub const RULES: &[Rule] = &[
     authentication_failed::RULE,
     underscore_in_host_name::RULE,
     container_outdated::RULE,
+    prometheus_target_down::RULE,
+    grafana_datasource_unreachable::RULE,
     generic::CONNECTION_REFUSED,
     generic::CONNECTION_TIMED_OUT,
     generic::CLOSED_WITHOUT_ANSWER,
