@@ -115,6 +115,11 @@ fn brokers() {
 }
 
 #[test]
+fn observability() {
+    hold(&case("stacks/observability/expect.yaml"));
+}
+
+#[test]
 fn stale_volume() {
     hold(&case("stacks/stale-volume/expect.yaml"));
 }

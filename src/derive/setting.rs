@@ -266,8 +266,8 @@ fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Conne
     };
     let mut target = Target::new(protocol, address.host.trim_end_matches('.').to_owned(), port);
     target.path = match (protocol, server) {
-        // Never a path out of the variable: nobody knows what a request there would do.
-        (Protocol::Http | Protocol::Https, Some(server)) => served(server, port).path,
+        // Never a path out of the variable, unless the catalogue knows it: nobody knows what a request there would do.
+        (Protocol::Http | Protocol::Https, server) => address.safe_path.clone().or_else(|| served(server?, port).path),
         _ => credentials::database(address, asked.variable, asked.environment, protocol),
     };
     Some(Connection {

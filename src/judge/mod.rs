@@ -5,6 +5,7 @@
 
 mod client_log;
 mod credentials;
+mod gateway;
 mod kafka;
 mod mysql;
 mod negative;
@@ -210,7 +211,11 @@ pub fn findings(facts: &Facts) -> Vec<Judged> {
     let mut found: BTreeMap<(usize, String), Judged> = BTreeMap::new();
     for seen in facts.checks.iter().filter(|seen| seen.verdict == Verdict::Fail) {
         for failed in failures(seen) {
-            if let Some((order, mut cause)) = explain(facts, &failed) {
+            let reason = gateway::behind(facts, &failed);
+            if let Some((order, mut cause)) = explain(facts, &reason) {
+                if reason.seen.check.id != seen.check.id {
+                    cause.evidence.push(failed.evidence());
+                }
                 let known = found.get(&(order, cause.subject.clone()));
                 quote_client(facts, &failed, &mut cause, known);
                 add(&mut found, order, cause, Some(&seen.check.id));

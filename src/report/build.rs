@@ -146,6 +146,9 @@ pub fn locations(finding: &Finding, facts: &Facts, project: Option<&Project>, he
     });
     let mut found: Vec<(String, plan::Location)> =
         named.into_iter().map(|location| (service.to_owned(), location)).chain(asked).collect();
+    if found.is_empty() {
+        found = quoted(facts, &told);
+    }
     let mut seen = BTreeSet::new();
     found.retain(|(_, location)| seen.insert((location.file.clone(), location.line)));
     found.truncate(MOST_LOCATIONS);
@@ -158,6 +161,21 @@ pub fn locations(finding: &Finding, facts: &Facts, project: Option<&Project>, he
         end_column: at.end_column,
     };
     found.into_iter().enumerate().map(shown).collect()
+}
+
+/// The places in files of which evidence speaks by their names, of a finding that fails no check.
+fn quoted(facts: &Facts, told: &str) -> Vec<(String, plan::Location)> {
+    let is_named = |name: &str| {
+        let goes_on = |rest: &str| rest.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_'));
+        told.match_indices(name).any(|(at, _)| !goes_on(&told[at + name.len()..]))
+    };
+    let mut found = Vec::new();
+    for seen in &facts.checks {
+        let origins = seen.check.origins.iter().filter(|origin| origin.kind == plan::OriginKind::File);
+        let named = origins.filter(|origin| is_named(&origin.name)).filter_map(|origin| origin.location.clone());
+        found.extend(named.map(|location| (seen.check.from.identity(), location)));
+    }
+    found
 }
 
 /// Rules that would have had more to say, had a fact not been out of reach.

@@ -2,7 +2,7 @@
 //! without a finding.
 
 use super::{Cause, Facts, Failed, Rule, generic_help, unknown_database};
-use crate::observation::{FailureKind as Kind, HttpPeer, KafkaPeer, Peer};
+use crate::observation::{FailureKind as Kind, KafkaPeer, Peer};
 use crate::plan::OriginKind;
 use crate::stack::Container;
 use crate::target::Protocol;
@@ -132,11 +132,14 @@ pub const HTTP_STATUS_UNEXPECTED: Rule = Rule::new("http-status-unexpected", |fa
     let mut cause = seen(facts, failed, &[Kind::HttpStatus], what, |facts, failed| {
         format!("the log of {} says why it answers so", server(facts, failed))
     })?;
-    if let Some(Peer::Http(HttpPeer { body: Some(body), .. })) =
-        failed.observation().and_then(|seen| seen.peer.as_ref())
-    {
+    let Some(Peer::Http(peer)) = failed.observation().and_then(|seen| seen.peer.as_ref()) else { return Some(cause) };
+    let down = peer.application.iter().flat_map(|application| &application.down);
+    let down: Vec<_> = down.map(|(component, state)| format!("its component {component} is {state}")).collect();
+    // What is down says more than the answer that holds it.
+    if let (true, Some(body)) = (down.is_empty(), &peer.body) {
         cause.evidence.push(format!("it says: {body}"));
     }
+    cause.evidence.extend(down);
     Some(cause)
 });
 

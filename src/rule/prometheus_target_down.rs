@@ -2,9 +2,13 @@
 
 use super::{Cause, Facts, Failed, Rule, Seen, Verdict, service_restarting};
 use crate::observation::{Peer, ScrapeTarget, Scrapes};
-use crate::plan::Expectation;
+use crate::plan::{Expectation, OriginKind};
 use crate::stack::Container;
 use crate::target::is_loopback;
+use crate::text;
+
+/// How many places are named at which a target stands.
+const MOST_NAMED: usize = 3;
 
 /// A scrape target is down, with Prometheus' own reason.
 pub const RULE: Rule = Rule::new("prometheus-target-down", explain).inspecting(inspect);
@@ -56,8 +60,15 @@ fn cause(facts: &Facts, server: &Container, target: &ScrapeTarget) -> Option<Cau
         return None;
     }
     let mut evidence = vec![format!("{} says of {url} (job {}): {error}", server.label(), target.job)];
-    if own.is_some_and(|seen| seen.verdict == Verdict::Pass) {
-        evidence.push(format!("{service} reaches {}: it is the answer that it cannot use", shown(target)));
+    if let Some(own) = own {
+        let files = own.check.origins.iter().filter(|origin| origin.kind == OriginKind::File);
+        let named: Vec<_> = files.map(|origin| origin.name.as_str()).take(MOST_NAMED).collect();
+        if !named.is_empty() {
+            evidence.push(format!("{} is named by {}", shown(target), text::list(&named)));
+        }
+        if own.verdict == Verdict::Pass {
+            evidence.push(format!("{service} reaches {}: it is the answer that it cannot use", shown(target)));
+        }
     }
     let at_fault = scraped.filter(|_| fails(error)).unwrap_or(server);
     Some(Cause {

@@ -47,6 +47,8 @@ pub struct Address {
     pub port: Option<u16>,
     /// The name after the host: a database, where the protocol has databases.
     pub database: Option<String>,
+    /// The path of a URL, where it is one that the catalogue calls safe to request of anybody.
+    pub safe_path: Option<String>,
     /// Credentials that stand in the value itself.
     pub credentials: Option<Credentials>,
     /// Parameters that say how the client connects and are no secrets, as written.
@@ -69,6 +71,7 @@ impl Address {
             host: host.to_owned(),
             port,
             database: None,
+            safe_path: None,
             credentials: None,
             parameters: Vec::new(),
             head: String::new(),

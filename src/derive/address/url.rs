@@ -110,6 +110,7 @@ pub(super) fn after_scheme(scheme: &str, rest: &str, form: Form) -> Option<Vec<A
         None => of_query(scheme, query),
     };
     let parameters = parameters::kept(query.split('&'));
+    let safe_path = Some(format!("/{path}")).filter(|path| catalog().is_safe_path(path));
     let mut found = Vec::new();
     for part in authority.split(',') {
         // Some clients take user-info before each host.
@@ -117,6 +118,7 @@ pub(super) fn after_scheme(scheme: &str, rest: &str, form: Form) -> Option<Vec<A
         found.push(Address {
             scheme: Some(scheme.to_owned()),
             database: named_by(scheme, path),
+            safe_path: safe_path.clone(),
             credentials: credentials.clone(),
             parameters: parameters.clone(),
             head: user.map(|_| "***@".to_owned()).unwrap_or_default(),
