@@ -224,10 +224,14 @@ impl Catalog {
         told.map(|it| Acquaintance { technology: it.id.clone(), name: it.name.clone(), answers: asked(it) }).collect()
     }
 
-    /// Whether any server may be asked for this path without changing anything: it is one that many have.
+    /// Whether any server may be asked for this path without changing anything: it is one that many have, below folders whose
+    /// names are words and no keys.
     #[must_use]
     pub fn is_safe_path(&self, path: &str) -> bool {
-        self.technologies.iter().flat_map(|technology| &technology.http).any(|answer| answer.is_anybodys(path))
+        let is_word =
+            |part: &str| part.len() <= 24 && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        let plain = path.split('/').count() <= 8 && path.split('/').all(is_word);
+        plain && self.technologies.iter().flat_map(|technology| &technology.http).any(|answer| answer.is_anybodys(path))
     }
 
     /// The technologies whose servers listen on this port if nobody says otherwise.
@@ -386,6 +390,30 @@ mod tests {
         assert_eq!(of("amqp"), (Protocol::Amqp, Some(5672), false));
         assert_eq!(of("kafka"), (Protocol::Kafka, Some(9092), false));
         assert!(catalog().of_scheme("s3").is_none());
+    }
+
+    #[test]
+    fn a_safe_path_is_one_that_many_servers_have() {
+        for path in ["/actuator/health", "/shop/api/actuator/health", "/actuator/health/readiness"] {
+            assert!(catalog().is_safe_path(path), "{path}");
+        }
+        let deep = format!("{}/actuator/health", "/a".repeat(20));
+        for path in [
+            "/",
+            "",
+            "/ping",
+            "/-/ready",
+            "/actuator",
+            "/actuator/shutdown",
+            "/actuator/health/db",
+            "/x/../actuator/health",
+            "/%2e%2e/actuator/health",
+            "/c2VjcmV0LXRva2VuLW9mLXNvbWVib2R5/actuator/health",
+            "/orders;delete=1/actuator/health",
+            &deep,
+        ] {
+            assert!(!catalog().is_safe_path(path), "{path}");
+        }
     }
 
     #[test]

@@ -267,7 +267,9 @@ fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Conne
     let mut target = Target::new(protocol, address.host.trim_end_matches('.').to_owned(), port);
     target.path = match (protocol, server) {
         // Never a path out of the variable, unless the catalogue knows it: nobody knows what a request there would do.
-        (Protocol::Http | Protocol::Https, server) => address.safe_path.clone().or_else(|| served(server?, port).path),
+        (Protocol::Http | Protocol::Https, server) => {
+            address.safe_path.clone().or_else(|| safe_path(asked.known, server?, port))
+        }
         _ => credentials::database(address, asked.variable, asked.environment, protocol),
     };
     Some(Connection {
@@ -281,6 +283,15 @@ fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Conne
         credentials: login.credentials,
         ..Connection::new(vantage(asked.container), target, origin.clone())
     })
+}
+
+/// The path that is safe to request of a server: by its image, or where that is nobody's (people build their own on others) by
+/// the variable that means one technology alone.
+fn safe_path(known: Option<Known>, server: &Container, port: u16) -> Option<String> {
+    match (technology(server), known) {
+        (None, Some(known)) if known.exact => known.technology.ports.get(&port)?.path.clone(),
+        _ => served(server, port).path,
+    }
 }
 
 /// Whether `name:number` is an address of these containers, and not the tag of an image or a user with his group.

@@ -1,13 +1,16 @@
-//! An answer that tells of another connection: what a proxy says whose own upstream fails.
+//! An answer that tells of another connection: what a proxy says whose own upstream fails, and an application that is asked how it
+//! does and waits for what it stands on.
 
+use crate::catalog::catalog;
 use crate::observation::{FailureKind as Kind, HttpPeer, Peer};
 use crate::rule::{Facts, Failed, Verdict};
 
 /// How many proxies may stand behind each other.
 const MOST: usize = 8;
 
-/// The failure behind a gateway's error (502, 503, 504): that of the one connection of the server that fails. Where none of
-/// them does, or several, nobody can say which is meant, and the failure is its own.
+/// The failure behind a gateway's error (502, 503, 504), or behind a question for its health that a server does not answer in
+/// time: that of the one connection of the server that fails. Where none of them does, or several, nobody can say which is
+/// meant, and the failure is its own.
 pub fn behind<'a>(facts: &'a Facts, failed: &Failed<'a>) -> Failed<'a> {
     let mut last = *failed;
     for _ in 0..MOST {
@@ -20,8 +23,10 @@ pub fn behind<'a>(facts: &'a Facts, failed: &Failed<'a>) -> Failed<'a> {
 }
 
 fn upstream<'a>(facts: &'a Facts, failed: &Failed<'a>) -> Option<Failed<'a>> {
-    let Some(Peer::Http(HttpPeer { status: 502..=504, .. })) = failed.observation()?.peer else { return None };
-    let server = failed.server(facts).filter(|_| failed.is(&[Kind::HttpStatus]))?;
+    let status = matches!(failed.observation()?.peer, Some(Peer::Http(HttpPeer { status: 502..=504, .. })));
+    let path = failed.seen.check.target.path.as_deref().unwrap_or_default();
+    let waits = || failed.is(&[Kind::Silent]) && catalog().is_safe_path(path);
+    let server = failed.server(facts).filter(|_| (status && failed.is(&[Kind::HttpStatus])) || waits())?;
     let from_it = |seen: &&crate::rule::Seen| {
         seen.verdict == Verdict::Fail && seen.check.from.container() == Some(server.id.as_str())
     };
@@ -48,6 +53,25 @@ mod tests {
         seen.observation = Some(Observation { peer, ..Observation::default() });
         (seen.failure, seen.verdict) = (Some(failure), Verdict::Fail);
         seen
+    }
+
+    #[test]
+    fn a_question_for_its_health_waits_for_what_a_server_stands_on() {
+        let stack = stack(["client", "app", "db"].map(|service| container(service, "any:1")));
+        let at = |service: &str| vantage(stack.of_service(service).next().unwrap());
+        for (path, expected) in [
+            ("/actuator/health", &["connection-refused: client -> app:80, app -> db:3306"][..]),
+            ("/", &["closed-without-answer: client -> app:80", "connection-refused: app -> db:3306"]),
+        ] {
+            let mut silent = failing(at("client"), ("app", 80), Kind::Silent, None);
+            silent.check.target.path = Some(path.into());
+            let refused = failing(at("app"), ("db", 3306), Kind::Refused, None);
+            let facts = Facts { stack: stack.clone(), checks: vec![silent, refused], ..Facts::default() };
+            let mut found: Vec<_> =
+                findings(&facts).iter().map(|it| format!("{}: {}", it.rule, it.checks.join(", "))).collect();
+            found.sort();
+            assert_eq!(found, expected, "{path}");
+        }
     }
 
     #[test]

@@ -145,8 +145,15 @@ fn variables_become_connections() {
         (&[("MAIL_HOST", "api"), ("MAIL_PORT", "1025")], &["tcp://api:1025"]),
         (&[("STORE", "172.30.0.5:3306")], &["mysql://172.30.0.5:3306"]),
         (&[("WORKER_URL", "grpc://api:50051")], &["grpc://api:50051"]),
-        // HTTP: never a path out of a variable
+        // HTTP: never a path out of a variable, but for those that change nothing wherever they are
+        (&[("HEALTH_URL", "http://api:4000/shop/actuator/health?x=y")], &["http://api:4000/shop/actuator/health"]),
+        (&[("HEALTH_URL", "http://api:4000/actuator/shutdown")], &["http://api:4000"]),
+        (&[("HEALTH_URL", "http://api:4000/actuator/health/../shutdown")], &["http://api:4000"]),
         (&[("BASE_URL", "http://api:4000/orders?delete=all")], &["http://api:4000"]),
+        // Of a server that nobody knows, by a variable that means one technology alone.
+        (&[("PROMETHEUS_URL", "http://api:9090/")], &["http://api:9090/-/ready"]),
+        (&[("PROMETHEUS_URL", "http://api:4000")], &["http://api:4000"]),
+        (&[("SHOP_PROMETHEUS_URL", "http://api:9090")], &["http://api:9090"]),
         (&[("API", "http://api")], &["http://api:80"]),
         (&[("SOCKET", "wss://api:4000/socket")], &["https://api:4000"]),
         (&[("K6_OUT", "influxdb=http://influxdb:8086/k6")], &["http://influxdb:8086/ping"]),
