@@ -4,7 +4,7 @@ use crosscheck::observation::{FailureKind as Kind, HttpPeer, Peer};
 use crosscheck::rule::Verdict;
 use crosscheck::target::Protocol;
 
-use super::look::{Look, NASTY, PLENTY, look, look_at, target};
+use super::look::{Look, NASTY, PLENTY, TIME, look, look_at, target};
 use super::peers::Act::{self, Drip, Endless, Hear, Hold, Say};
 use super::peers::{play, play_tls};
 
@@ -143,4 +143,48 @@ async fn statuses_that_are_none_are_told() {
         said("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", Endless(vec![0; 4096]))
             .await;
     assert!(seen.verdict != Verdict::Inconclusive, "{seen:?}");
+}
+
+/// An answer over a connection that is kept.
+fn kept(kind: &str, body: &str) -> Act {
+    Say(format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into())
+}
+
+#[tokio::test]
+async fn applications_that_mean_no_good_are_heard_within_bounds() {
+    let ready = || kept("text/plain", "Prometheus Server is Ready.\n");
+    let version =
+        |text: &str| kept("application/json", &serde_json::json!({ "data": { "version": text } }).to_string());
+    let list = |of: &str, times| {
+        kept("application/json", &format!("{{\"data\":{{\"activeTargets\":[{}{{}}]}}}}", of.repeat(times)))
+    };
+    let down = serde_json::json!({ "scrapeUrl": format!("http://{NASTY}@x/{NASTY}"), "scrapePool": NASTY, "lastError": NASTY, "health": "down" });
+    let odd = serde_json::json!({ "scrapeUrl": "http://x:1/y?token=z", "scrapePool": NASTY, "lastError": NASTY, "health": "down" });
+    for (name, acts) in [
+        ("very many targets", vec![Hear, ready(), Hear, version("1"), Hear, list("{},", 170_000), Hold]),
+        ("nested", vec![Hear, ready(), Hear, version("1"), Hear, list("{\"x\":[[[[[[", 50_000), Hold]),
+        ("nasty", vec![Hear, ready(), Hear, version(NASTY), Hear, list(&format!("{down},{odd},"), 200), Hold]),
+        (
+            "without end",
+            vec![
+                Hear,
+                ready(),
+                Hear,
+                version("1"),
+                Hear,
+                Say(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n".into()),
+                Endless(vec![b'['; 64 << 10]),
+            ],
+        ),
+        ("silent", vec![Hear, ready(), Hear, Hold]),
+        ("everything at once", vec![ready(), version("1"), list("{},", 10), Hold]),
+        ("gone", vec![Hear, ready(), Hear, Act::Reset]),
+    ] {
+        let mut target = target(Protocol::Http, play(acts).await);
+        target.path = Some("/-/ready".into());
+        let seen = look_at(target, None, TIME).await;
+        assert_eq!(seen.verdict, Verdict::Pass, "{name}: {seen:?}");
+        let application = peer(&seen).application.as_ref();
+        assert_eq!(application.map(|it| it.name.as_str()), Some("Prometheus"), "{name}: {seen:?}");
+    }
 }

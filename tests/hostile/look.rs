@@ -66,6 +66,7 @@ pub fn target(protocol: Protocol, address: SocketAddr) -> Target {
 pub async fn look_at(target: Target, account: Option<(&str, &str)>, time: Duration) -> Look {
     let credentials =
         account.map(|(user, password)| Credentials { user: user.into(), password: Some(password.into()) });
+    let acquaintances = catalog().told_at(target.path.as_deref().unwrap_or("/"));
     let request = Request {
         target,
         timeout: time,
@@ -73,7 +74,7 @@ pub async fn look_at(target: Target, account: Option<(&str, &str)>, time: Durati
         security: Security::default(),
         needed: Needed::default(),
         questions: Vec::new(),
-        acquaintances: catalog().told_at("/"),
+        acquaintances,
         options: Options::default(),
     };
     // To the end: what the report takes is not to be counted with another look.

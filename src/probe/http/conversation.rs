@@ -95,6 +95,11 @@ where
         for more in known.questions() {
             let path = more.path.as_deref().unwrap_or_default();
             let Some(request) = (questions.request)(path) else { continue };
+            // Only here: a peer may say something before it is asked, which is heard as its answer while nobody waits.
+            let Ok(Ok(())) = timeout_at(until, sender.ready()).await else {
+                known.untold(path);
+                break;
+            };
             let reading = if more.reader.is_some() { Reading::Everything } else { Reading::Start };
             let Ok(answer) = one(&mut sender, request, reading, until).await else {
                 known.untold(path);
@@ -155,10 +160,7 @@ async fn one(
     reading: Reading,
     until: Instant,
 ) -> Result<Answer, Option<hyper::Error>> {
-    let sent = async {
-        sender.ready().await?;
-        sender.send_request(request).await
-    };
+    let sent = sender.send_request(request);
     let (head, body) = timeout_at(until, sent).await.map_err(|_| None)??.into_parts();
     let failed = head.status.is_client_error() || head.status.is_server_error();
     let tells = tell::is_of_interest(head.headers.get(CONTENT_TYPE));

@@ -1,15 +1,16 @@
 //! Prometheus' answer to `/api/v1/targets`: whom it scrapes, and why it cannot.
 
+use std::fmt;
+
 use hyper::Uri;
-use serde::Deserialize;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::observation::{ScrapeTarget, Scrapes};
 use crate::text;
 
 /// How many targets are kept that are down.
 const MOST_DOWN: usize = 100;
-/// The most targets that are counted.
-const MOST_TARGETS: usize = 100_000;
 
 /// The answer, as far as it counts. What else stands in it is skipped without being kept.
 #[derive(Deserialize)]
@@ -19,13 +20,12 @@ struct Said {
 
 #[derive(Deserialize)]
 struct Data {
-    #[serde(rename = "activeTargets")]
-    active: Vec<Target>,
+    #[serde(rename = "activeTargets", deserialize_with = "one_by_one")]
+    active: Scrapes,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-#[derive(Default)]
 struct Target {
     scrape_pool: String,
     scrape_url: String,
@@ -36,13 +36,36 @@ struct Target {
 /// The targets, `None` where the answer cannot be read as a whole. One that was never scraped is neither up nor down.
 pub fn read(body: &[u8]) -> Option<Scrapes> {
     let said: Said = serde_json::from_slice(body).ok()?;
-    let all = said.data.active;
-    let count = |number: usize| u32::try_from(number.min(MOST_TARGETS)).unwrap_or(u32::MAX);
-    let up = all.iter().filter(|target| target.health == "up").count();
-    let mut down: Vec<_> = all.iter().filter(|target| target.health == "down").filter_map(target).collect();
-    down.sort();
-    down.truncate(MOST_DOWN);
-    Some(Scrapes { targets: count(all.len()), up: count(up), down })
+    let mut scrapes = said.data.active;
+    scrapes.down.sort();
+    Some(scrapes)
+}
+
+/// Reads a list without holding it: a short answer can have very many targets.
+fn one_by_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Scrapes, D::Error> {
+    struct List;
+
+    impl<'de> Visitor<'de> for List {
+        type Value = Scrapes;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of targets")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Scrapes, A::Error> {
+            let mut found = Scrapes::default();
+            while let Some(one) = list.next_element::<Target>()? {
+                found.targets = found.targets.saturating_add(1);
+                found.up = found.up.saturating_add(u32::from(one.health == "up"));
+                if one.health == "down" && found.down.len() < MOST_DOWN {
+                    found.down.extend(target(&one));
+                }
+            }
+            Ok(found)
+        }
+    }
+
+    deserializer.deserialize_seq(List)
 }
 
 fn target(target: &Target) -> Option<ScrapeTarget> {
