@@ -50,4 +50,6 @@ mod beside;
 #[cfg(test)]
 mod brokers;
 #[cfg(test)]
+mod paths;
+#[cfg(test)]
 mod tests;

@@ -212,4 +212,6 @@ fn is_http2(said: &[u8]) -> bool {
 }
 
 #[cfg(test)]
+mod application_tests;
+#[cfg(test)]
 mod tests;

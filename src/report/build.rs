@@ -140,7 +140,9 @@ pub fn locations(finding: &Finding, facts: &Facts, project: Option<&Project>, he
     let service = finding.service.as_deref().unwrap_or_default();
     let named = project.map(|project| places::named(project, &facts.stack, service, &told, here)).unwrap_or_default();
     let failed = facts.checks.iter().filter(|seen| finding.checks.contains(&seen.check.id));
-    let asked = failed.filter_map(|seen| {
+    // A published port leads somewhere; what is wrong stands where that leads, if the finding is of that too.
+    let (published, others): (Vec<_>, Vec<_>) = failed.partition(|seen| seen.check.published.is_some());
+    let asked = others.into_iter().chain(published).filter_map(|seen| {
         let location = seen.check.origins.first()?.location.clone()?;
         Some((seen.check.from.identity(), location))
     });
@@ -226,4 +228,43 @@ pub fn summary(report: &Report) -> Summary {
 /// The word that serde writes for a value without fields.
 fn word(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::derive::testing::{self, container, stack};
+    use crate::plan::{Origin, OriginKind};
+    use crate::rule::Cause;
+    use crate::target::Protocol;
+
+    #[test]
+    fn a_finding_that_fails_no_check_is_where_its_evidence_says() {
+        let stack = stack([container("prometheus", "prom/prometheus")]);
+        let mut seen =
+            Seen::of(testing::check(crate::derive::vantage(&stack.containers[0]), Protocol::Http, "app", 80));
+        let origin = |line, name: &str| {
+            let location =
+                plan::Location { file: "prometheus.yml".into(), line, column: 1, end_line: line, end_column: 2 };
+            Origin { location: Some(location), ..Origin::new(OriginKind::File, name.into(), None) }
+        };
+        seen.check.origins = vec![origin(3, "p.yml targets.1"), origin(4, "p.yml targets.10"), origin(5, "p.yml x")];
+        let facts = Facts { stack, checks: vec![seen], ..Facts::default() };
+        let lines = |evidence: &str, checks: &[&str]| {
+            let cause = Cause {
+                subject: "x".into(),
+                service: None,
+                message: String::new(),
+                evidence: vec![evidence.into()],
+                help: String::new(),
+            };
+            let checks = checks.iter().map(|&id| id.to_owned()).collect();
+            let finding = finding(&Judged { rule: RULES[0].id, cause, checks });
+            locations(&finding, &facts, None, Path::new("")).iter().map(|at| at.line).collect::<Vec<_>>()
+        };
+        assert_eq!(lines("app:80 is named by p.yml targets.1 and p.yml x", &[]), [3, 5]);
+        assert_eq!(lines("app:80 is named by p.yml targets.10", &[]), [4]);
+        assert_eq!(lines("nothing is", &[]), Vec::<u32>::new());
+        assert_eq!(lines("p.yml x", &["prometheus -> app:80"]), [3]);
+    }
 }

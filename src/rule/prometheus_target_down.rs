@@ -1,6 +1,7 @@
 //! A target that Prometheus cannot scrape, in its own words.
 
 use super::{Cause, Facts, Failed, Rule, Seen, Verdict, service_restarting};
+use crate::derive::files::of_job;
 use crate::observation::{Peer, ScrapeTarget, Scrapes};
 use crate::plan::{Expectation, OriginKind};
 use crate::stack::Container;
@@ -61,8 +62,7 @@ fn cause(facts: &Facts, server: &Container, target: &ScrapeTarget) -> Option<Cau
     }
     let mut evidence = vec![format!("{} says of {url} (job {}): {error}", server.label(), target.job)];
     if let Some(own) = own {
-        let files = own.check.origins.iter().filter(|origin| origin.kind == OriginKind::File);
-        let named: Vec<_> = files.map(|origin| origin.name.as_str()).take(MOST_NAMED).collect();
+        let named = named(own, &target.job);
         if !named.is_empty() {
             evidence.push(format!("{} is named by {}", shown(target), text::list(&named)));
         }
@@ -89,6 +89,16 @@ fn own_check<'a>(facts: &'a Facts, server: &Container, target: &ScrapeTarget) ->
             && at.port == target.port
             && seen.check.expect == Expectation::Answers
     })
+}
+
+/// The places in files that name a target for this job, or where none says for which, all that name it.
+fn named<'a>(own: &'a Seen, job: &str) -> Vec<&'a str> {
+    let files = own.check.origins.iter().filter(|origin| origin.kind == OriginKind::File);
+    let all: Vec<_> = files.map(|origin| origin.name.as_str()).collect();
+    let of_job: Vec<_> = all.iter().filter(|name| name.ends_with(&of_job(job))).copied().collect();
+    let mut named = if of_job.is_empty() { all } else { of_job };
+    named.truncate(MOST_NAMED);
+    named
 }
 
 /// The container that is scraped, where it is one of the stack.

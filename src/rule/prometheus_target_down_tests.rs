@@ -2,7 +2,7 @@ use super::*;
 use crate::derive::testing::{self, container, stack};
 use crate::derive::vantage;
 use crate::observation::{Application, HttpPeer, Observation};
-use crate::plan::{Published, Vantage};
+use crate::plan::{Origin, Published, Vantage};
 use crate::target::Protocol;
 
 const REFUSED: &str = r#"Get "http://app:8080/metrics": dial tcp 172.30.0.3:8080: connect: connection refused"#;
@@ -93,5 +93,20 @@ fn the_words_say_what_to_change() {
             (Some(service), "prometheus -> http://app:8080/metrics")
         );
         assert!(cause.message.contains(error) && cause.evidence[0].contains("job app"), "{cause:?}");
+    }
+}
+
+#[test]
+fn the_place_of_the_very_job_is_named() {
+    for (names, told) in [
+        (&["p.yml a.0 (job web)", "p.yml a.1 (job app)"][..], "p.yml a.1 (job app)"),
+        (&["p.yml a.0 (job my-app)"], "p.yml a.0 (job my-app)"),
+        (&["targets.json 0", "p.yml a.1 (job web)"], "targets.json 0 and p.yml a.1 (job web)"),
+    ] {
+        let mut facts = with_own(facts(MISSING), 8080, Verdict::Pass);
+        let origin = |name: &&str| Origin::new(OriginKind::File, (*name).into(), None);
+        facts.checks[1].check.origins = names.iter().map(origin).collect();
+        let cause = inspect(&facts).remove(0);
+        assert_eq!(cause.evidence[1], format!("app:8080 is named by {told}"));
     }
 }

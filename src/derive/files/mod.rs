@@ -26,6 +26,7 @@ mod values;
 use std::path::Path;
 
 pub use self::mounted::{MountedFile, Naming, Source};
+pub use self::prometheus::of_job;
 use super::{Connection, is_one_off};
 use crate::catalog::Reader;
 use crate::stack::Stack;

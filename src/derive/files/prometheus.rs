@@ -14,6 +14,12 @@ use crate::stack::{Container, Stack};
 /// No more targets than these are taken from one file.
 const MOST_TARGETS: usize = 1024;
 
+/// How the origin of a target says for which job it is asked.
+#[must_use]
+pub fn of_job(job: &str) -> String {
+    format!("(job {job})")
+}
+
 /// Where jobs stand, by who reads the file: the start of their keys.
 fn prefix(reader: Option<Reader>) -> Option<&'static str> {
     match reader? {
@@ -65,14 +71,15 @@ pub fn derive(
     connections
 }
 
-/// A value that names somebody who is asked, and the address that it means.
-type Asked<'a> = (&'a Value<'a>, String);
+/// A value that names somebody who is asked, the address that it means, and the job for which it is asked.
+type Asked<'a> = (&'a Value<'a>, String, Option<&'a str>);
 
 fn addresses<'a>(asked: impl IntoIterator<Item = &'a Asked<'a>>) -> Vec<Address<'a>> {
-    let address = |(value, address): &'a Asked<'a>| Address {
+    let address = |(value, address, job): &'a Asked<'a>| Address {
         entry: &value.entry,
         file: value.file,
         value: address.clone(),
+        within: job.map(of_job),
         read_as: None,
         given: &value.given,
     };
@@ -174,7 +181,8 @@ impl<'a> Job<'a> {
                 Relabelled::No => found.own.push(self.asked(value, &value.entry.value)),
                 Relabelled::Instead(exporter) => {
                     let exporter = exporter.entry.value.as_str();
-                    found.probed.extend(probed(value, &module).map(|asked| (exporter, asked)));
+                    let job = self.get("job_name");
+                    found.probed.extend(probed(value, &module, job).map(|asked| (exporter, asked)));
                 }
                 Relabelled::Somehow => {}
             }
@@ -182,7 +190,8 @@ impl<'a> Job<'a> {
     }
 
     fn asked(&self, value: &'a Value<'a>, address: &str) -> Asked<'a> {
-        (value, if address.contains("://") { address.to_owned() } else { format!("{}://{address}", self.scheme) })
+        let address = if address.contains("://") { address.to_owned() } else { format!("{}://{address}", self.scheme) };
+        (value, address, self.get("job_name"))
     }
 
     fn relabelled(&self) -> Relabelled<'a> {
@@ -202,8 +211,9 @@ impl<'a> Job<'a> {
 }
 
 /// What an exporter connects to for a target, where the name of its module says so.
-fn probed<'a>(value: &'a Value<'a>, module: &str) -> Option<Asked<'a>> {
+fn probed<'a>(value: &'a Value<'a>, module: &str, job: Option<&'a str>) -> Option<Asked<'a>> {
     let scheme = ["http", "tcp"].into_iter().find(|scheme| module.contains(scheme))?;
     let target = &value.entry.value;
-    Some((value, if target.contains("://") { target.clone() } else { format!("{scheme}://{target}") }))
+    let address = if target.contains("://") { target.clone() } else { format!("{scheme}://{target}") };
+    Some((value, address, job))
 }

@@ -26,6 +26,8 @@ pub struct Address<'a> {
     pub file: &'a MountedFile,
     /// The address, with the scheme and the port that are not written.
     pub value: String,
+    /// What it belongs to, as its origin says behind its key.
+    pub within: Option<String>,
     /// The variable that it means the same as.
     pub read_as: Option<&'a str>,
     /// The container's variables that gave parts of it.
@@ -109,6 +111,7 @@ fn addresses<'a>(container: &Container, keys: &'a [AddressKey], values: &'a [Val
             entry: &value.entry,
             file: value.file,
             value: completed(&index, &value.entry, meaning),
+            within: None,
             read_as: if let KeyMeaning::Variable(name) = meaning { Some(name) } else { None },
             given: &value.given,
         })
@@ -125,7 +128,11 @@ pub fn connections(
     beside: &[(String, String)],
     here: &Path,
 ) -> Vec<Connection> {
-    let titles: Vec<_> = addresses.iter().map(|address| address.file.title(&address.entry.key)).collect();
+    let title = |address: &Address| {
+        let title = address.file.title(&address.entry.key);
+        address.within.iter().fold(title, |title, within| format!("{title} {within}"))
+    };
+    let titles: Vec<_> = addresses.iter().map(title).collect();
     let stated = addresses.iter().zip(&titles).map(|(address, title)| Stated {
         setting: Setting {
             name: address.entry.name(),

@@ -112,6 +112,13 @@ fn prometheus_asks_its_targets_by_its_jobs() {
             "app -> http://redis:9121 1",
         ]
     );
+    let name = |found: &crate::derive::Connection| found.origin.name.clone();
+    let names: Vec<_> = derive(&stack, std::slice::from_ref(&main), Path::new("")).iter().map(name).collect();
+    assert!(
+        names.contains(&"prometheus.yml scrape_configs.0.static_configs.0.targets.0 (job plain)".to_owned()),
+        "{names:?}"
+    );
+    assert!(names.contains(&"prometheus.yml scrape_configs.1.static_configs.0.targets.0".to_owned()), "{names:?}");
     // What a job has probed, and not asked, stays so in the files that it names.
     let probing = config.replace("file_sd_configs", "params: {module: [tcp]}\n  relabel_configs: [{target_label: __param_target}, {target_label: __address__, replacement: 'blackbox:9115'}]\n  file_sd_configs");
     let found = told(&stack, &[file("prom/prometheus", path, &probing), targets]);
