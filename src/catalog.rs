@@ -24,7 +24,7 @@ pub use self::http_answer::{Acquaintance, HttpAnswer, HttpReader, Marks};
 pub use self::mistake::TechnologyError;
 pub use self::page::{Page, PageError, page, pages};
 pub use self::program::{Operands, Part, Program, program_name};
-pub use self::technology::{Clients, Labels, MissingSetting, Port, Technology};
+pub use self::technology::{Clients, Labels, MissingSetting, Particular, Port, Technology};
 
 static TECHNOLOGIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/checks/technologies");
 
@@ -111,6 +111,14 @@ pub struct Known<'a> {
     pub role: Role,
     /// Whether the catalogue lists this very name, not a pattern.
     pub exact: bool,
+}
+
+impl<'a> Known<'a> {
+    /// What is to know of this very variable.
+    #[must_use]
+    pub fn particular(self, name: &str) -> Option<&'a Particular> {
+        self.technology.clients.particulars.get(name).filter(|_| self.exact)
+    }
 }
 
 impl Catalog {

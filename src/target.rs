@@ -109,7 +109,7 @@ pub struct Target {
     pub protocol: Protocol,
     /// A name or an address, as written, IPv6 without brackets.
     pub host: String,
-    /// TCP port, 1 to 65535; 0 for a name alone.
+    /// TCP port, 1 to 65535; 0 is one that the engine has not chosen yet, shown as `?`, or none, for a name alone.
     pub port: u16,
     /// For HTTP the path and query with its leading `/`; for databases the database's name, for AMQP the virtual host's.
     pub path: Option<String>,
@@ -125,6 +125,9 @@ impl Target {
     /// `host:port`, IPv6 addresses in brackets; a name alone by itself.
     #[must_use]
     pub fn address(&self) -> String {
+        if self.protocol == Protocol::Dns {
+            return self.host.clone();
+        }
         host_and_port(&self.host, self.port)
     }
 
@@ -157,12 +160,10 @@ impl fmt::Display for Target {
     }
 }
 
-/// `host:port` as it stands in a URL, IPv6 addresses in brackets; port 0 is none.
+/// `host:port` as it stands in a URL, IPv6 addresses in brackets, a port that is not known yet as `?`.
 #[must_use]
 pub fn host_and_port(host: &str, port: u16) -> String {
-    if port == 0 {
-        return host.to_owned();
-    }
+    let port = if port == 0 { "?".to_owned() } else { port.to_string() };
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 

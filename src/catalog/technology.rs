@@ -114,6 +114,25 @@ pub struct Clients {
     /// Addresses of the server's own cluster, which count in the server's container too.
     #[serde(default)]
     pub peers: Vec<String>,
+    /// What is to know of single ones of these names, beside what they hold.
+    #[serde(default)]
+    pub particulars: BTreeMap<String, Particular>,
+}
+
+/// What is to know of a variable by which clients name a server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Particular {
+    /// The variables one of which holds the port of a host without one; where none is set, the default one counts.
+    #[serde(default)]
+    pub port: Vec<String>,
+    /// Whether the client itself surely connects to it, whatever its name says.
+    #[serde(default)]
+    pub certain: bool,
+    /// Variables of which each lets the client connect there no more.
+    #[serde(default)]
+    pub unless: Vec<String>,
 }
 
 impl Clients {
@@ -203,6 +222,10 @@ impl Technology {
         if let Some(reason) = self.http.iter().find_map(HttpAnswer::mistake).or_else(strange) {
             return wrong("http", reason);
         }
+        let listed = |name: &String| self.clients.by_role().into_iter().any(|(names, _)| names.contains(name));
+        if let Some(name) = self.clients.particulars.keys().find(|name| !listed(name)) {
+            return wrong(name, format!("`{name}` is not listed among the clients' variables"));
+        }
         match self.misspelt() {
             Some((name, Some(right))) => {
                 let reason = format!("`{name}` would never match: it is compared as `{right}`");
@@ -238,12 +261,10 @@ impl Technology {
         fn both<T>(one: Vec<T>, other: Vec<T>) -> Vec<T> {
             one.into_iter().chain(other).collect()
         }
-        let over = |one: BTreeMap<_, _>, mut other: BTreeMap<_, _>| {
+        fn over<K: Ord, V>(one: BTreeMap<K, V>, mut other: BTreeMap<K, V>) -> BTreeMap<K, V> {
             other.extend(one);
             other
-        };
-        let mut labels = other.labels.ports;
-        labels.extend(self.labels.ports);
+        }
         Self {
             id: self.id,
             name: if self.name.is_empty() { other.name } else { self.name },
@@ -258,9 +279,13 @@ impl Technology {
                 addresses: both(self.clients.addresses, other.clients.addresses),
                 hosts: both(self.clients.hosts, other.clients.hosts),
                 peers: both(self.clients.peers, other.clients.peers),
+                particulars: over(self.clients.particulars, other.clients.particulars),
             },
             own: both(self.own, other.own),
-            labels: Labels { switch: self.labels.switch.or(other.labels.switch), ports: labels },
+            labels: Labels {
+                switch: self.labels.switch.or(other.labels.switch),
+                ports: over(self.labels.ports, other.labels.ports),
+            },
             defaults: both(self.defaults, other.defaults),
             store: self.store || other.store,
             files: both(self.files, other.files),

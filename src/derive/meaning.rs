@@ -88,6 +88,13 @@ impl<'a> Meaning<'a> {
                 if !asked.certain && !is_host {
                     return None;
                 }
+                let particular = asked.known.and_then(|known| known.particular(&asked.variable.name));
+                if let (Some(known), Some(names)) = (asked.known, particular.map(|particular| &particular.port))
+                    && !names.is_empty()
+                {
+                    let said = names.iter().find_map(|name| asked.environment.get(name));
+                    return said.map_or(known.technology.default_port, address::port_number);
+                }
                 if let Some(beside) = asked.environment.sibling(asked.variable, &["PORT"]) {
                     // Orchestrators write `tcp://10.0.0.1:6379` into such a variable.
                     let port = address::port_number(beside).or_else(|| address::parse(beside).first()?.port)?;

@@ -15,7 +15,8 @@ use crate::target::{Protocol, Target, host_and_port, is_loopback};
 /// One connection from the host, or the engine, for each published port and address, in the order of containers and ports.
 ///
 /// Ports that are bound come from the engine. A fixed port that was asked for and is not bound is tried all the same: it
-/// may be held by somebody else, or not be published at all. One that the engine would have chosen cannot be.
+/// may be held by somebody else, or not be published at all. One that the engine would have chosen cannot be; of a stack that
+/// is only declared it is told all the same, with port 0.
 #[must_use]
 pub fn derive(stack: &Stack, known: &[Connection]) -> Vec<Connection> {
     let clients = Clients::of(stack, known);
@@ -53,8 +54,8 @@ fn of_container(stack: &Stack, container: &Container, clients: &Clients) -> Vec<
     let is_bound = |wanted: &&PublishedPort| {
         bound.iter().any(|port| (port.container_port, port.host_port) == (wanted.container_port, wanted.host_port))
     };
-    let wanted = container.wanted_ports.iter().filter(|port| !is_bound(port));
-    let ports: BTreeSet<_> = bound.iter().chain(wanted).filter(|port| port.host_port.is_some()).collect();
+    let wanted = container.wanted_ports.iter().filter(|port| port.host_port.is_some() && !is_bound(port));
+    let ports: BTreeSet<_> = bound.iter().chain(wanted).collect();
     // Engines bind `0.0.0.0` and `::` for one published port; it is one promise.
     let has_v4 = |of: &PublishedPort| {
         let same = |port: &&&PublishedPort| (port.container_port, port.host_port) == (of.container_port, of.host_port);
@@ -62,11 +63,11 @@ fn of_container(stack: &Stack, container: &Container, clients: &Clients) -> Vec<
     };
     let everywhere = |port: &PublishedPort| port.host_address.is_unspecified() && port.host_address.is_ipv6();
     let once = ports.iter().filter(|port| !(everywhere(port) && has_v4(port)));
-    once.filter_map(|port| connection(stack, container, port, clients)).collect()
+    once.map(|port| connection(stack, container, port, clients)).collect()
 }
 
-fn connection(stack: &Stack, container: &Container, port: &PublishedPort, clients: &Clients) -> Option<Connection> {
-    let host_port = port.host_port?;
+fn connection(stack: &Stack, container: &Container, port: &PublishedPort, clients: &Clients) -> Connection {
+    let host_port = port.host_port.unwrap_or(0);
     let (mut speaks, security) = served::published(container, port.container_port);
     if speaks.protocol == Protocol::Tcp
         && served::known_port(container, port.container_port).is_none()
@@ -85,7 +86,7 @@ fn connection(stack: &Stack, container: &Container, port: &PublishedPort, client
         container_port: port.container_port,
     };
     let from = Vantage::of_published(&stack.engine);
-    Some(Connection { published: Some(published), security, ..Connection::new(from, target, origin) })
+    Connection { published: Some(published), security, ..Connection::new(from, target, origin) }
 }
 
 /// Where a port that is bound to this address is reached on its own machine.
@@ -165,6 +166,9 @@ mod tests {
         stopped.containers[0].state.status = Status::Created;
         assert_eq!(of(&stopped), expected);
         assert!(of(&publishing("redis:7", &[], std::slice::from_ref(&ephemeral))).is_empty());
+        // What the engine will choose when a stack that is only declared starts.
+        let declared = publishing("redis:7", std::slice::from_ref(&ephemeral), std::slice::from_ref(&ephemeral));
+        assert_eq!(of(&declared), ["redis://127.0.0.1:? 127.0.0.1:?->6379/tcp"]);
         let bound = port(6379, 49153, "0.0.0.0");
         assert_eq!(
             of(&publishing("redis:7", &[bound], &[ephemeral])),

@@ -90,9 +90,15 @@ pub fn stated(
 ) -> Vec<Connection> {
     let mut found = Vec::new();
     for stated in settings {
-        let (setting, certain) = (&stated.setting, stated.certain);
+        let setting = &stated.setting;
         let variable = Variable::new(setting.name);
-        let known = catalog().of_variable(stated.read_as.unwrap_or(&variable.name));
+        let name = stated.read_as.unwrap_or(&variable.name);
+        let known = catalog().of_variable(name);
+        let particular = known.and_then(|known| known.particular(name));
+        if particular.is_some_and(|particular| particular.unless.iter().any(|other| beside.get(other).is_some())) {
+            continue;
+        }
+        let certain = stated.certain || particular.is_some_and(|particular| particular.certain);
         let is_tool = || known.is_some_and(|known| known.exact && is_of_a_tool(stack, container, setting.value));
         let elsewhere =
             variable.is_for_browsers() || (is_about_something_else(container, &variable, known) && !is_tool());

@@ -236,6 +236,9 @@ fn readiness(stack: &Stack, connection: &Connection) -> Readiness {
         return stack.by_id(id).map_or(Readiness::Ready, |container| stands(stack, container));
     }
     let Some(published) = &connection.published else { return Readiness::Ready };
+    if connection.target.port == 0 {
+        return Readiness::Cannot("the engine chooses its port when it starts".into());
+    }
     if connection.from == Vantage::Host {
         if let PublishedAt::Unknown(reason) = &stack.engine.published_at {
             return Readiness::Cannot(format!("published ports cannot be looked at from here: {reason}"));

@@ -182,7 +182,10 @@ impl Failed<'_> {
     /// `host:port` that was tried.
     #[must_use]
     pub fn address(&self) -> String {
-        host_and_port(self.host(), self.port())
+        match self.redirect {
+            Some(redirect) => redirect.address(),
+            None => self.seen.check.target.address(),
+        }
     }
 
     /// The addresses that the host resolved to.
