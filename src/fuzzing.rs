@@ -152,8 +152,10 @@ pub fn system_files(hosts: &str, resolv_conf: &str, name: &str) -> (Vec<IpAddr>,
 /// # Errors
 /// In words.
 pub fn proc_net_tcp(rows: &[u8]) -> Result<Vec<Listener>, String> {
-    let mut listeners = Vec::new();
-    sockets::read(rows, &mut listeners).map(|()| listeners)
+    let mut table = sockets::Table::default();
+    sockets::read(rows, &mut table)?;
+    let _ = table.openings();
+    Ok(table.listeners())
 }
 
 /// What would be told of a certificate in DER that is shown for a host: names that it is for, where these are others.

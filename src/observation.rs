@@ -11,7 +11,7 @@ pub use self::peer::{
     AmqpPeer, Application, Coordinator, GrpcPeer, HttpPeer, KafkaPeer, MemcachedPeer, MongodbPeer, MysqlPeer, NatsPeer,
     Peer, PostgresPeer, RedisPeer, ScrapeTarget, Scrapes, Told, ZookeeperPeer,
 };
-pub use self::survey::{Interface, Listener, Survey};
+pub use self::survey::{Interface, Listener, Opening, Sockets, Survey};
 use crate::target::host_and_port;
 
 /// Everything that one attempt at a target showed, from one vantage.

@@ -49,3 +49,23 @@ pub struct Interface {
     /// Its addresses.
     pub addresses: Vec<IpAddr>,
 }
+
+/// The sockets of a network namespace that say who reaches whom.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sockets {
+    /// The sockets that listen.
+    pub listeners: Vec<Listener>,
+    /// Where connections lead that were opened from inside.
+    pub openings: Vec<Opening>,
+}
+
+/// A place outside of a namespace that somebody in it has connected to, or is trying to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Opening {
+    /// The other end's address.
+    pub address: IpAddr,
+    /// The other end's TCP port.
+    pub port: u16,
+    /// Whether the connection stands; else nobody has answered yet.
+    pub established: bool,
+}

@@ -15,7 +15,7 @@ use tokio::task::{JoinSet, LocalSet};
 
 use super::wire::{LONGEST_LINE, Line, Order, Reply, VERSION, read_line};
 use super::{interfaces, kafka, sockets};
-use crate::observation::{Observation, Survey};
+use crate::observation::{Fact, Observation, Sockets, Survey};
 
 /// What is said of a look that panicked.
 const BUG: &str = "the probe itself failed here: this is a bug of crosscheck";
@@ -136,7 +136,9 @@ async fn read(mut stdin: BufReader<impl AsyncRead + Unpin>, replies: mpsc::Sende
                 let text = format!("this probe speaks version {VERSION} of the wire, not version {version}");
                 return Err(io::Error::new(io::ErrorKind::InvalidData, text));
             }
-            Ok(Order::Look { id, .. } | Order::Survey { id }) if !greeted => Some(Reply::Unknown { id: Some(id) }),
+            Ok(Order::Look { id, .. } | Order::Survey { id } | Order::Sockets { id }) if !greeted => {
+                Some(Reply::Unknown { id: Some(id) })
+            }
             Ok(Order::Look { id, request }) => {
                 let replies = replies.clone();
                 looks.spawn_local(async move {
@@ -150,6 +152,14 @@ async fn read(mut stdin: BufReader<impl AsyncRead + Unpin>, replies: mpsc::Sende
                 looks.spawn_local(async move {
                     let survey = survey().await;
                     let _ = replies.send(Reply::Surveyed { id, survey }).await;
+                });
+                None
+            }
+            Ok(Order::Sockets { id }) => {
+                let replies = replies.clone();
+                looks.spawn_local(async move {
+                    let sockets = sockets().await;
+                    let _ = replies.send(Reply::Sockets { id, sockets }).await;
                 });
                 None
             }
@@ -175,6 +185,11 @@ pub(crate) async fn survey() -> Survey {
     tokio::task::spawn_blocking(look).await.unwrap_or_else(|_| Survey::not_looked(BUG))
 }
 
+/// What listens in this namespace, and what it has opened.
+pub(crate) async fn sockets() -> Fact<Sockets> {
+    tokio::task::spawn_blocking(sockets::sockets).await.unwrap_or_else(|_| Fact::NotLooked(BUG.into()))
+}
+
 /// The id of an order of a kind that this version does not know.
 fn id_in(line: &[u8]) -> Option<u32> {
     let order: serde_json::Value = serde_json::from_slice(line).ok()?;
@@ -189,6 +204,7 @@ fn curtailed(reply: Reply) -> Reply {
     match reply {
         Reply::Seen { id, .. } => Reply::Seen { id, observation: Box::new(Observation::unlooked(REASON)) },
         Reply::Surveyed { id, .. } => Reply::Surveyed { id, survey: Survey::not_looked(REASON) },
+        Reply::Sockets { id, .. } => Reply::Sockets { id, sockets: Fact::NotLooked(REASON.into()) },
         short @ (Reply::Hello { .. } | Reply::Unknown { .. }) => short,
     }
 }
@@ -217,7 +233,7 @@ mod tests {
     use super::super::wire::WireRequest;
     use super::super::{Options, Request};
     use super::*;
-    use crate::observation::{Depth, Fact};
+    use crate::observation::Depth;
     use crate::target::{Protocol, Target};
 
     /// A probe under test, from its owner's side.
@@ -295,6 +311,16 @@ mod tests {
         let Reply::Surveyed { id: 4, survey } = probe.hear().await else { panic!() };
         let Fact::Present(listeners) = survey.listeners else { panic!() };
         assert!(listeners.iter().any(|one| one.port == server.local_addr().unwrap().port()), "{listeners:?}");
+    }
+
+    #[tokio::test]
+    async fn sockets_are_told_without_an_interface_or_a_look() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut probe = Probe::greeted().await;
+        probe.say("{\"sockets\":{\"id\":5}}\n").await;
+        let Reply::Sockets { id: 5, sockets: Fact::Present(sockets) } = probe.hear().await else { panic!() };
+        let port = server.local_addr().unwrap().port();
+        assert!(sockets.listeners.iter().any(|one| one.port == port), "{sockets:?}");
     }
 
     #[tokio::test]

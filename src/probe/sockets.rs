@@ -1,19 +1,29 @@
-//! What listens in this namespace, as `/proc/net/tcp` and `/proc/net/tcp6` show it: `proc_pid_net(5)`.
+//! What listens in this namespace and what it has opened, as `/proc/net/tcp` and `/proc/net/tcp6` show it: `proc_pid_net(5)`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
-use crate::observation::{Fact, Listener};
+use crate::observation::{Fact, Listener, Opening, Sockets};
 use crate::text;
 
 /// No more listening sockets than these are listed: beyond, the list would not be whole and is not given.
 const MOST_LISTENERS: usize = 4096;
+/// No more places than these are listed that connections lead to, for the same reason.
+const MOST_OPENINGS: usize = 4096;
 /// The most that is read of either file, in bytes: some 400,000 connections.
 const MOST_BYTES: u64 = 64 << 20;
 /// The state of a listening socket, from the kernel's `tcp_states.h`.
 const LISTEN: &str = "0A";
+/// The state of a connection that stands.
+const ESTABLISHED: &str = "01";
+/// The state of a connection that is asked for and not answered yet. Those that are over are no matter here: probes of an
+/// earlier run leave some.
+const SYN_SENT: &str = "02";
+/// The port of DNS, which is no connection that anybody means.
+const DNS: u16 = 53;
 
 /// The listening TCP sockets of this thread's network namespace, sorted, each once. IPv4 addresses in IPv6 form
 /// are given as IPv4; `::` stays as it is, though such a socket mostly takes IPv4 connections too.
@@ -24,37 +34,114 @@ const LISTEN: &str = "0A";
 /// A list that cannot be read whole is [`Fact::NotLooked`]; without any socket it is present and empty.
 #[must_use]
 pub fn listeners() -> Fact<Vec<Listener>> {
-    in_folder(Path::new("/proc/thread-self/net"))
+    listeners_in(Path::new(FOLDER))
 }
 
-fn in_folder(folder: &Path) -> Fact<Vec<Listener>> {
-    let mut listeners = Vec::new();
+/// What listens in this thread's network namespace, and the places outside of it that it has connected to or is trying to:
+/// not what it accepted, nothing to itself, no DNS. Each once, sorted.
+#[must_use]
+pub fn sockets() -> Fact<Sockets> {
+    sockets_in(Path::new(FOLDER))
+}
+
+const FOLDER: &str = "/proc/thread-self/net";
+
+fn listeners_in(folder: &Path) -> Fact<Vec<Listener>> {
+    match read_folder(folder) {
+        Ok(table) => Fact::Present(table.listeners()),
+        Err(reason) => Fact::NotLooked(reason),
+    }
+}
+
+fn sockets_in(folder: &Path) -> Fact<Sockets> {
+    match read_folder(folder) {
+        Ok(table) if table.too_many => Fact::NotLooked(format!("connections to more than {MOST_OPENINGS} places")),
+        Ok(table) => Fact::Present(Sockets { openings: table.openings(), listeners: table.listeners() }),
+        Err(reason) => Fact::NotLooked(reason),
+    }
+}
+
+fn read_folder(folder: &Path) -> Result<Table, String> {
+    let mut table = Table::default();
     for file in ["tcp", "tcp6"] {
         let path = folder.join(file);
+        let not_read = |reason: String| format!("cannot read {}: {reason}", path.display());
         let rows = match File::open(&path) {
             Ok(rows) => rows,
             // A kernel or a namespace without IPv6 has no such file.
             Err(error) if file == "tcp6" && error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return not_read(&path, &text::io_error(&error)),
+            Err(error) => return Err(not_read(text::io_error(&error))),
         };
-        if let Err(reason) = read(BufReader::new(rows.take(MOST_BYTES + 1)), &mut listeners) {
-            return not_read(&path, &reason);
+        read(BufReader::new(rows.take(MOST_BYTES + 1)), &mut table).map_err(not_read)?;
+    }
+    Ok(table)
+}
+
+/// The sockets of a namespace, as far as they matter.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    listeners: Vec<Listener>,
+    /// The ports that something listens on.
+    ports: BTreeSet<u16>,
+    /// By the place that they lead to: the local port of one connection that stands, and of one that is asked for.
+    connections: BTreeMap<(IpAddr, u16), Connections>,
+    /// Whether they lead to more places than are kept.
+    too_many: bool,
+}
+
+/// What is known of the connections to one place.
+#[derive(Debug, Default)]
+struct Connections {
+    /// The local ports of those that stand; a few are enough.
+    standing: BTreeSet<u16>,
+    asked: bool,
+}
+
+/// Of the connections to one place, so many are kept to tell whether they were opened or accepted.
+const MOST_ALIKE: usize = 8;
+
+impl Table {
+    /// What listens, sorted, each once.
+    pub(crate) fn listeners(mut self) -> Vec<Listener> {
+        self.listeners.sort_unstable();
+        self.listeners.dedup();
+        self.listeners
+    }
+
+    /// What was opened here, sorted. Whoever accepts a connection listens on its local port.
+    pub(crate) fn openings(&self) -> Vec<Opening> {
+        let opened = self.connections.iter().filter_map(|(&(address, port), connections)| {
+            let established = connections.standing.iter().any(|local| !self.ports.contains(local));
+            (established || connections.asked).then_some(Opening { address, port, established })
+        });
+        opened.collect()
+    }
+
+    /// Adds a connection, unless it is one of those that nobody means. Listeners stand before them in their file.
+    fn connect(&mut self, local: &Listener, remote: &Listener, asked: bool) {
+        let own = remote.address.is_loopback() || remote.address.is_unspecified() || remote.address == local.address;
+        if own || remote.port == DNS || remote.port == 0 || (!asked && self.ports.contains(&local.port)) {
+            return;
+        }
+        let known = self.connections.len();
+        let key = (remote.address, remote.port);
+        if known == MOST_OPENINGS && !self.connections.contains_key(&key) {
+            self.too_many = true;
+            return;
+        }
+        let connections = self.connections.entry(key).or_default();
+        connections.asked |= asked;
+        if !asked && connections.standing.len() < MOST_ALIKE {
+            connections.standing.insert(local.port);
         }
     }
-    listeners.sort_unstable();
-    listeners.dedup();
-    Fact::Present(listeners)
 }
 
-fn not_read(path: &Path, reason: &str) -> Fact<Vec<Listener>> {
-    Fact::NotLooked(format!("cannot read {}: {reason}", path.display()))
-}
-
-/// Adds the listening sockets of one file.
+/// Adds the sockets of one file.
 ///
 /// # Errors
 /// Why the file's list is not whole.
-pub(crate) fn read(rows: impl BufRead, listeners: &mut Vec<Listener>) -> Result<(), String> {
+pub(crate) fn read(rows: impl BufRead, table: &mut Table) -> Result<(), String> {
     let mut bytes = 0;
     for (number, row) in rows.lines().enumerate() {
         let row = row.map_err(|error| text::io_error(&error))?;
@@ -70,15 +157,21 @@ pub(crate) fn read(rows: impl BufRead, listeners: &mut Vec<Listener>) -> Result<
             continue;
         }
         // Slot, local address, remote address, state.
-        let [_, Some(local), Some(_), Some(state)] = [(); 4].map(|()| words.next()) else {
+        let [_, Some(local), Some(remote), Some(state)] = [(); 4].map(|()| words.next()) else {
             return Err(format!("line {} is too short", number + 1));
         };
-        let listener = socket(local).ok_or_else(|| format!("line {} has no address", number + 1))?;
-        if state == LISTEN {
-            if listeners.len() == MOST_LISTENERS {
+        let address = |text| socket(text).ok_or_else(|| format!("line {} has no address", number + 1));
+        let local = address(local)?;
+        match state {
+            LISTEN if table.listeners.len() == MOST_LISTENERS => {
                 return Err(format!("more than {MOST_LISTENERS} listening sockets"));
             }
-            listeners.push(listener);
+            LISTEN => {
+                table.ports.insert(local.port);
+                table.listeners.push(local);
+            }
+            ESTABLISHED | SYN_SENT => table.connect(&local, &address(remote)?, state == SYN_SENT),
+            _ => {}
         }
     }
     if bytes == 0 { Err("it is empty".into()) } else { Ok(()) }
@@ -86,8 +179,8 @@ pub(crate) fn read(rows: impl BufRead, listeners: &mut Vec<Listener>) -> Result<
 
 /// `0100007F:1F90` is 127.0.0.1:8080 on a little-endian machine: each word of the address stands in the machine's own
 /// byte order, the port as a number.
-fn socket(local: &str) -> Option<Listener> {
-    let (address, port) = local.split_once(':')?;
+fn socket(text: &str) -> Option<Listener> {
+    let (address, port) = text.split_once(':')?;
     let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !is_hex(address) || !is_hex(port) || port.len() != 4 {
         return None;
@@ -139,10 +232,68 @@ mod tests {
     }
 
     fn row(address: &str, port: u16, state: &str) -> String {
-        format!(
-            "   0: {}:{port:04X} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000 0 0 1\n",
-            hex(address)
-        )
+        connection((address, port), ("0.0.0.0", 0), state)
+    }
+
+    fn connection(local: (&str, u16), remote: (&str, u16), state: &str) -> String {
+        let [local, remote] = [local, remote].map(|(address, port)| format!("{}:{port:04X}", hex(address)));
+        format!("   0: {local} {remote} {state} 00000000:00000000 00:00000000 00000000 0 0 1\n")
+    }
+
+    fn opened(rows: &str) -> String {
+        match sockets_in(folder(&[("tcp", &format!("{HEAD}{rows}"))]).path()) {
+            Fact::Present(sockets) => sockets
+                .openings
+                .iter()
+                .map(|of| format!("{}:{}{}", of.address, of.port, if of.established { "" } else { " asked" }))
+                .collect::<Vec<_>>()
+                .join(", "),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_was_opened_is_told_and_what_was_accepted_is_not() {
+        let own = "172.20.0.5";
+        for (rows, expected) in [
+            (vec![connection((own, 40000), ("172.20.0.2", 5432), "01")], "172.20.0.2:5432"),
+            (vec![connection((own, 40000), ("172.20.0.2", 5432), "02")], "172.20.0.2:5432 asked"),
+            // Of several to one place, one that stands is enough.
+            (
+                vec![
+                    connection((own, 40000), ("172.20.0.2", 5432), "02"),
+                    connection((own, 40001), ("172.20.0.2", 5432), "01"),
+                    connection((own, 40002), ("172.20.0.3", 80), "01"),
+                ],
+                "172.20.0.2:5432, 172.20.0.3:80",
+            ),
+            (vec![connection(("::ffff:172.20.0.5", 40000), ("::ffff:172.20.0.2", 5432), "01")], "172.20.0.2:5432"),
+            // Accepted, wherever the list has what listens.
+            (vec![row("0.0.0.0", 8080, "0A"), connection((own, 8080), ("172.20.0.9", 50000), "01")], ""),
+            (vec![connection((own, 8080), ("172.20.0.9", 50000), "01"), row("0.0.0.0", 8080, "0A")], ""),
+            // Who asks is never who accepts.
+            (
+                vec![row("0.0.0.0", 8080, "0A"), connection((own, 8080), ("172.20.0.9", 80), "02")],
+                "172.20.0.9:80 asked",
+            ),
+            (vec![connection((own, 40000), (own, 8080), "01")], ""),
+            (vec![connection(("127.0.0.1", 40000), ("127.0.0.1", 8080), "01")], ""),
+            (vec![connection((own, 40000), ("127.0.0.11", 53), "01")], ""),
+            (vec![connection((own, 40000), ("172.20.0.2", 53), "01")], ""),
+            // Over, half open on the server's side, being closed.
+            (
+                ["03", "04", "05", "06", "07", "08", "09", "0B"]
+                    .map(|state| connection((own, 40000), ("172.20.0.2", 5432), state))
+                    .to_vec(),
+                "",
+            ),
+        ] {
+            assert_eq!(opened(&rows.concat()), expected, "{rows:?}");
+        }
+        let many: String = (0..=4096_u16)
+            .map(|n| connection((own, 40000), (&format!("10.0.{}.{}", n >> 8, n & 255), 80), "01"))
+            .collect();
+        assert_eq!(opened(&many), "NotLooked(\"connections to more than 4096 places\")");
     }
 
     fn shown(fact: Fact<Vec<Listener>>) -> String {
@@ -170,12 +321,12 @@ mod tests {
         ];
         let both = folder(&[("tcp", &format!("{HEAD}{v4}")), ("tcp6", &format!("{HEAD}{}", v6.concat()))]);
         assert_eq!(
-            shown(in_folder(both.path())),
+            shown(listeners_in(both.path())),
             "0.0.0.0:9092 127.0.0.1:8080 [::]:9092 [::1]:6379 [2001:db8::1:2]:443"
         );
         let only_v4 = folder(&[("tcp", &format!("{HEAD}{v4}"))]);
-        assert_eq!(shown(in_folder(only_v4.path())), "0.0.0.0:9092 127.0.0.1:8080");
-        assert_eq!(shown(in_folder(folder(&[("tcp", HEAD)]).path())), "");
+        assert_eq!(shown(listeners_in(only_v4.path())), "0.0.0.0:9092 127.0.0.1:8080");
+        assert_eq!(shown(listeners_in(folder(&[("tcp", HEAD)]).path())), "");
     }
 
     #[test]
@@ -200,12 +351,12 @@ mod tests {
             (format!("{HEAD}   0: 0100007é:1F90 00000000:0000 0A\n"), "line 2 has no address"),
             (format!("{HEAD}{many}"), "more than 4096 listening sockets"),
         ] {
-            assert_eq!(shown(in_folder(folder(&[("tcp", &rows)]).path())), reason);
+            assert_eq!(shown(listeners_in(folder(&[("tcp", &rows)]).path())), reason);
         }
-        assert!(shown(in_folder(folder(&[]).path())).starts_with("no such file"));
+        assert!(shown(listeners_in(folder(&[]).path())).starts_with("no such file"));
         let no_v6 = folder(&[("tcp", HEAD)]);
         std::fs::create_dir(no_v6.path().join("tcp6")).unwrap();
-        assert!(matches!(in_folder(no_v6.path()), Fact::NotLooked(_)));
+        assert!(matches!(listeners_in(no_v6.path()), Fact::NotLooked(_)));
     }
 
     #[test]

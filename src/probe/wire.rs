@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
 use super::{Options, Request};
 use crate::catalog::Acquaintance;
-use crate::observation::{Observation, Survey};
+use crate::observation::{Fact, Observation, Sockets, Survey};
 use crate::plan::wanted::Question;
 use crate::plan::{Credentials, Needed, Security};
 use crate::target::Target;
@@ -39,6 +39,11 @@ pub enum Order {
     },
     /// Say what this namespace looks like from inside.
     Survey {
+        /// Names the answer.
+        id: u32,
+    },
+    /// Say what listens in this namespace, and what it has opened.
+    Sockets {
         /// Names the answer.
         id: u32,
     },
@@ -123,6 +128,13 @@ pub enum Reply {
         id: u32,
         /// The facts.
         survey: Survey,
+    },
+    /// What listens in the namespace, and what it has opened.
+    Sockets {
+        /// The order's.
+        id: u32,
+        /// The facts.
+        sockets: Fact<Sockets>,
     },
     /// An order that this probe does not know, by its id where one could be read: inconclusive, never a failure.
     Unknown {

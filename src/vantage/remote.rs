@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::observation::{Observation, Survey};
+use crate::observation::{Fact, Observation, Sockets, Survey};
 use crate::probe::Request;
 use crate::probe::wire::{Line, Order, Reply, VERSION, read_line};
 use crate::text;
@@ -74,7 +74,7 @@ impl Waiting {
     fn answer(&self, reply: Reply) {
         let id = match reply {
             Reply::Hello { .. } => Some(0),
-            Reply::Seen { id, .. } | Reply::Surveyed { id, .. } => Some(id),
+            Reply::Seen { id, .. } | Reply::Surveyed { id, .. } | Reply::Sockets { id, .. } => Some(id),
             Reply::Unknown { id } => id,
         };
         if let Some(waits) = id.and_then(|id| self.state().answers.remove(&id)) {
@@ -133,6 +133,16 @@ impl Remote {
             Ok(Reply::Surveyed { survey, .. }) => survey,
             Ok(_) => Survey::not_looked("the probe does not know how to survey"),
             Err(reason) => Survey::not_looked(&reason),
+        }
+    }
+
+    /// Has the probe say what listens in its network namespace, and what was opened from there.
+    pub async fn sockets(&self) -> Fact<Sockets> {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        match self.ask(id, &Order::Sockets { id }, PATIENCE).await {
+            Ok(Reply::Sockets { sockets, .. }) => sockets,
+            Ok(_) => Fact::NotLooked("the probe does not know how to list connections".into()),
+            Err(reason) => Fact::NotLooked(reason),
         }
     }
 

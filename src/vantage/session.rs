@@ -1,6 +1,6 @@
 //! A vantage that is open: looks from there, many at once.
 
-use crate::observation::{Observation, Survey};
+use crate::observation::{Fact, Observation, Sockets, Survey};
 use crate::probe::{Request, serve};
 
 use super::remote::Remote;
@@ -53,6 +53,14 @@ impl Session {
         match &self.place {
             Place::Here => serve::survey().await,
             Place::There(remote) => remote.survey().await,
+        }
+    }
+
+    /// What listens in the vantage's network namespace, and what was opened from there.
+    pub async fn sockets(&self) -> Fact<Sockets> {
+        match &self.place {
+            Place::Here => serve::sockets().await,
+            Place::There(remote) => remote.sockets().await,
         }
     }
 
