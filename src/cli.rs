@@ -150,6 +150,15 @@ pub struct Shared {
     /// Kafka: also produce and consume one record, in a topic of its own that is deleted again (up to 20s)
     #[arg(long, global = true)]
     pub round_trip: bool,
+    /// Watch for this long what containers connect to, before anything is planned: 30s, 5m
+    #[arg(long, global = true, value_name = "TIME", value_parser = duration::of_learning, conflicts_with = "offline")]
+    pub learn: Option<Duration>,
+    /// Do not look at the connections that containers have open: plan by what is written alone
+    #[arg(long, global = true)]
+    pub offline: bool,
+    /// Also look at hosts outside the stack that its settings name, such as https://api.example.com
+    #[arg(long, global = true)]
+    pub external: bool,
     /// How to report
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
     pub format: Format,

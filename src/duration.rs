@@ -18,6 +18,22 @@ pub fn of_check(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// The shortest and the longest time to watch for; all that a run makes is given an hour.
+const LEARNING: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(1800));
+
+/// The time to watch for: 1 s to 30 min.
+///
+/// # Errors
+/// What is wrong with it, in words that give an example.
+pub fn of_learning(text: &str) -> Result<Duration, String> {
+    let time = parse(text)?;
+    if (LEARNING.0..=LEARNING.1).contains(&time) {
+        Ok(time)
+    } else {
+        Err("the time to watch is between 1s and 30m".into())
+    }
+}
+
 /// A time: `2s`, `500ms`, `1.5m`.
 ///
 /// # Errors
@@ -50,7 +66,11 @@ mod tests {
         assert_eq!(of_check("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(of_check("1m"), Ok(Duration::from_secs(60)));
         for bad in ["", "2", "s", "-1s", "1h", "0s", "1e9s", "99999999999999999999s", "2 parsecs", "..s"] {
-            assert!(of_check(bad).is_err(), "{bad}");
+            assert!(of_check(bad).is_err() && of_learning(bad).is_err(), "{bad}");
+        }
+        assert_eq!(of_learning("30m"), Ok(Duration::from_secs(1800)));
+        for bad in ["500ms", "31m"] {
+            assert!(of_learning(bad).is_err(), "{bad}");
         }
         assert_eq!(
             parse("2ms"),

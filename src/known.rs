@@ -72,6 +72,12 @@ impl Known {
         Ok(known)
     }
 
+    /// Whether hosts outside the stack are looked at.
+    #[must_use]
+    pub fn external(&self, shared: &Shared) -> bool {
+        shared.external || self.config.external
+    }
+
     /// The stack that files at hand declare, whether or not it runs. `None` where there are no files.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -14,6 +14,7 @@ use crate::plan::accounts::SPARES;
 use crate::plan::{Check, Expectation, Readiness, Security, Vantage};
 use crate::probe::{Options, Request};
 use crate::stack::{Container, Stack};
+use crate::survey::{Survey, Surveyed};
 use crate::target::Protocol;
 use crate::vantage::{Session, Ways};
 
@@ -45,33 +46,55 @@ pub type Sighting = (usize, &'static str, Observation);
 /// The sessions that were opened, by vantage, so that a second question needs no second entry.
 pub type Sessions = BTreeMap<Vantage, Arc<Session>>;
 
-/// Looks at everything that is ready.
-pub async fn observe(
-    ways: &Ways,
-    stack: &Stack,
-    checks: &[Check],
-    how: How,
-    seen: &UnboundedSender<Sighting>,
-) -> Sessions {
-    let mut groups: BTreeMap<&Vantage, Vec<usize>> = BTreeMap::new();
-    for (index, check) in checks.iter().enumerate().filter(|(_, check)| check.readiness == Readiness::Ready) {
-        groups.entry(&check.from).or_default().push(index);
+/// What is looked at from everywhere at once.
+pub struct Round<'a> {
+    /// The ways in.
+    pub ways: &'a Ways,
+    /// The stack.
+    pub stack: &'a Stack,
+    /// The checks, each with its place in the plan.
+    pub checks: Vec<(usize, &'a Check)>,
+    /// How to look.
+    pub how: How,
+    /// Whose sockets are read, before anything is looked at from there.
+    pub survey: &'a Survey,
+    /// Where what was read goes.
+    pub surveyed: &'a Mutex<Surveyed>,
+}
+
+/// Looks at everything that is ready, over sessions that are open already and those that this needs; gives them all.
+pub async fn observe(round: Round<'_>, open: Sessions, seen: &UnboundedSender<Sighting>) -> Sessions {
+    let Round { ways, stack, checks, how, survey, surveyed } = round;
+    let mut groups: BTreeMap<&Vantage, Vec<(usize, &Check)>> =
+        survey.vantages().map(|vantage| (vantage, Vec::new())).collect();
+    let (permits, delays) = (Semaphore::new(AT_ONCE), delays(stack, &checks));
+    for &(index, check) in checks.iter().filter(|(_, check)| check.readiness == Readiness::Ready) {
+        groups.entry(&check.from).or_default().push((index, check));
     }
-    let (permits, delays) = (Semaphore::new(AT_ONCE), delays(stack, checks));
-    let look_from = async |vantage: &Vantage, indexes: Vec<usize>| {
-        let session = match ways.open(vantage, stack).await {
-            Ok(session) => Arc::new(session),
+    let look_from = async |vantage: &Vantage, checks: Vec<(usize, &Check)>| {
+        let opened = match open.get(vantage) {
+            Some(session) => Ok(Arc::clone(session)),
+            None => ways.open(vantage, stack).await.map(Arc::new),
+        };
+        let session = match opened {
+            Ok(session) => session,
+            Err(reason) if checks.is_empty() => {
+                survey.missed(vantage, reason.to_string(), surveyed);
+                return None;
+            }
             Err(reason) => {
-                for index in indexes {
+                for (index, _) in checks {
                     let _ = seen.send((index, ways.way(vantage), Observation::unlooked(reason.to_string())));
                 }
                 return None;
             }
         };
-        join_all(indexes.into_iter().map(async |index| {
-            tokio::time::sleep(delays[index]).await;
+        // Our own connections are nobody's.
+        survey.read(vantage, &session, surveyed).await;
+        join_all(checks.into_iter().map(async |(index, check)| {
+            tokio::time::sleep(delays[&index]).await;
             let permit = permits.acquire().await;
-            let observation = session.look(&request(stack, &checks[index], how)).await;
+            let observation = session.look(&request(stack, check, how)).await;
             drop(permit);
             // Nobody listens any more when the run was interrupted.
             let _ = seen.send((index, session.way(), observation));
@@ -79,24 +102,23 @@ pub async fn observe(
         .await;
         Some((vantage.clone(), session))
     };
-    join_all(groups.into_iter().map(|(vantage, indexes)| look_from(vantage, indexes)))
-        .await
-        .into_iter()
-        .flatten()
-        .collect()
+    let looked = join_all(groups.into_iter().map(|(vantage, checks)| look_from(vantage, checks))).await;
+    let mut sessions = open.clone();
+    sessions.extend(looked.into_iter().flatten());
+    sessions
 }
 
 /// When each check may start, counted from the first: bursts of [`BURST`] for each target.
-fn delays(stack: &Stack, checks: &[Check]) -> Vec<Duration> {
+fn delays(stack: &Stack, checks: &[(usize, &Check)]) -> BTreeMap<usize, Duration> {
     let mut earlier: BTreeMap<(String, u16), usize> = BTreeMap::new();
-    let start = |check: &Check| {
+    let mut start = |check: &Check| {
         let place = check.place(stack);
         let count = earlier.entry(place).or_default();
         let bursts = u32::try_from(*count / BURST).unwrap_or(u32::MAX);
         *count += 1;
         BREATH * bursts
     };
-    checks.iter().map(start).collect()
+    checks.iter().map(|&(index, check)| (index, start(check))).collect()
 }
 
 fn request(stack: &Stack, check: &Check, how: How) -> Request {
@@ -180,12 +202,12 @@ mod tests {
     fn one_target_is_never_asked_by_more_than_a_burst_at_once() {
         let mut checks: Vec<_> = (0..100).map(|_| check(1)).collect();
         checks.push(check(2));
-        let delays = delays(&Stack::default(), &checks);
+        let delays = delays(&Stack::default(), &checks.iter().enumerate().collect::<Vec<_>>());
         for burst in 0..7 {
-            let at = delays[..100].iter().filter(|delay| **delay == BREATH * burst).count();
+            let at = (0..100).filter(|index| delays[index] == BREATH * burst).count();
             assert_eq!(at, if burst < 6 { BURST } else { 100 - 6 * BURST });
         }
-        assert_eq!(delays[100], Duration::ZERO, "another target does not wait");
+        assert_eq!(delays[&100], Duration::ZERO, "another target does not wait");
     }
 
     #[test]

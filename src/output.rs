@@ -60,9 +60,9 @@ impl Output {
         if !self.full {
             terminal::print(&text::head(report, self.style))?;
         }
-        let ready = facts.checks.iter().filter(|seen| seen.check.readiness == Readiness::Ready).count();
+        let ready = ready(facts);
         if std::io::stderr().is_terminal() && !self.style.quiet && ready > 0 {
-            let bar = ProgressBar::new(ready as u64);
+            let bar = ProgressBar::new(ready);
             // A template that cannot be read leaves indicatif's own.
             if let Ok(style) = ProgressStyle::with_template("{spinner} looked at {pos} of {len}") {
                 bar.set_style(style);
@@ -79,6 +79,7 @@ impl Output {
     /// When stdout cannot be written to.
     pub fn progress(&mut self, facts: &mut Facts) -> anyhow::Result<()> {
         if let Some(bar) = &self.bar {
+            bar.set_length(ready(facts));
             bar.set_position(facts.checks.iter().filter(|seen| seen.observation.is_some()).count() as u64);
         }
         if self.format != Format::Text || self.full {
@@ -149,6 +150,11 @@ impl Output {
         };
         terminal::print(&rendered)
     }
+}
+
+/// How many checks there are to look at.
+fn ready(facts: &Facts) -> u64 {
+    facts.checks.iter().filter(|seen| seen.check.readiness == Readiness::Ready).count() as u64
 }
 
 /// By what a check is known in one run: replicas share an id.

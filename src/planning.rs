@@ -10,8 +10,10 @@ use crate::exit;
 use crate::interrupt::Interrupt;
 use crate::known::Known;
 use crate::output::Output;
+use crate::planned::{Asked, planned};
 use crate::report::{Report, build as assemble};
-use crate::run::{finish, planned};
+use crate::run::finish;
+use crate::stack::connect::Connection;
 use crate::terminal;
 
 /// Prints the plan, or writes it into a file, or holds a file against it.
@@ -25,15 +27,27 @@ pub async fn plan(shared: &Shared, options: &PlanOptions) -> anyhow::Result<u8> 
     let mut interrupt = Interrupt::listen()?;
     let known =
         if is_document { known_alike(shared, &mut interrupt).await? } else { known(shared, &mut interrupt).await? };
-    let Some(known) = known else { return Ok(exit::INTERRUPTED) };
-    let plan = planned(&known, shared, &options.services, &shared.expect)?;
+    let Some((connection, known)) = known else { return Ok(exit::INTERRUPTED) };
+    let asked = Asked { services: &options.services, expected: &shared.expect, with_outside: true };
+    let mut plan = planned(&known, shared, &asked)?;
+    let interrupted = match connection {
+        // What a file holds is the same whatever happens to be open.
+        Some(connection) if !is_document => {
+            Box::pin(plan.survey_alone(&known, shared, &connection, &mut interrupt)).await?
+        }
+        _ => false,
+    };
     let mut report = assemble::frame("plan", &known.stack);
     if report.engine.is_none() {
         report.services.iter_mut().for_each(|service| service.state = "declared".into());
     }
     report.checks = plan.checks.iter().map(assemble::planned).collect();
-    let empty = plan.checks.is_empty() && !shared.allow_empty;
-    finish(&mut report, started, if empty { exit::INCONCLUSIVE } else { exit::OK });
+    let code = match (interrupted, plan.checks.is_empty() && !shared.allow_empty) {
+        (true, _) => exit::INTERRUPTED,
+        (false, true) => exit::INCONCLUSIVE,
+        (false, false) => exit::OK,
+    };
+    finish(&mut report, started, code);
     if is_document {
         if plan.about.is_some() {
             report.services.clear();
@@ -56,8 +70,8 @@ pub async fn plan(shared: &Shared, options: &PlanOptions) -> anyhow::Result<u8> 
 /// What prevented it, in words that say what to do.
 pub async fn init(shared: &Shared, file: Option<&Path>) -> anyhow::Result<u8> {
     let mut interrupt = Interrupt::listen()?;
-    let Some(known) = known(shared, &mut interrupt).await? else { return Ok(exit::INTERRUPTED) };
-    let plan = planned(&known, shared, &[], &shared.expect)?;
+    let Some((_, known)) = known(shared, &mut interrupt).await? else { return Ok(exit::INTERRUPTED) };
+    let plan = planned(&known, shared, &Asked { expected: &shared.expect, ..Asked::default() })?;
     let text = init::text(&known.stack, &plan.checks);
     if file.is_some_and(|file| file.as_os_str() == "-") {
         terminal::print(&text)?;
@@ -105,22 +119,25 @@ const fn document_of(format: Format) -> Option<Kind> {
     }
 }
 
-/// The stack as it runs, or as its files declare it where it does not run. `None` where the user has interrupted us.
-async fn known(shared: &Shared, interrupt: &mut Interrupt) -> anyhow::Result<Option<Known>> {
+/// The stack as it runs and the way to its engine, or as its files declare it where it does not run. `None` where the user has interrupted us.
+async fn known(shared: &Shared, interrupt: &mut Interrupt) -> anyhow::Result<Option<(Option<Connection>, Known)>> {
     let Some(known) = interrupt.or(Known::running(shared)).await else { return Ok(None) };
     Ok(Some(match known {
-        Ok((_, known)) => known,
-        Err(why) => Known::declared(shared, why)?,
+        Ok((connection, known)) => (Some(connection), known),
+        Err(why) => (None, Known::declared(shared, why)?),
     }))
 }
 
 /// The stack as its files declare it wherever they are at hand, so that everybody who has them gets the same, with and without
 /// an engine: images' own variables, chosen ports and replicas that were added are in nobody's files. With the name of a
 /// project alone, what runs by that name is meant.
-async fn known_alike(shared: &Shared, interrupt: &mut Interrupt) -> anyhow::Result<Option<Known>> {
+async fn known_alike(
+    shared: &Shared,
+    interrupt: &mut Interrupt,
+) -> anyhow::Result<Option<(Option<Connection>, Known)>> {
     let files_count = shared.project_name.is_none() || !shared.file.is_empty();
     if files_count && let Some(known) = Known::of_files(shared)? {
-        return Ok(Some(known));
+        return Ok(Some((None, known)));
     }
     known(shared, interrupt).await
 }

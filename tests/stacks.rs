@@ -120,6 +120,11 @@ fn observability() {
 }
 
 #[test]
+fn sockets() {
+    hold(&case("stacks/sockets/expect.yaml"));
+}
+
+#[test]
 fn stale_volume() {
     hold(&case("stacks/stale-volume/expect.yaml"));
 }

@@ -114,7 +114,7 @@ impl Asked<'_> {
     }
 
     /// Whether the variable, or everything in this container, is for browsers.
-    fn is_for_people(&self) -> bool {
+    pub(super) fn is_for_people(&self) -> bool {
         self.variable.is_followed(self.known.is_some_and(|known| known.exact)) || self.is_front_end()
     }
 

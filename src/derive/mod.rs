@@ -19,11 +19,13 @@ mod kafka_names;
 mod labels;
 mod loopback;
 mod meaning;
+pub mod outside;
 pub mod places;
 pub mod published;
 pub mod security;
 pub mod served;
 pub mod setting;
+pub mod sockets;
 pub mod unencoded;
 pub mod variable;
 
@@ -72,19 +74,33 @@ pub struct Connection {
 /// are mounted into its containers, `here` is the working folder, from which files in it are named.
 #[must_use]
 pub fn all(stack: &Stack, project: Option<&Project>, files: &[MountedFile], here: &Path) -> Vec<Connection> {
+    with_outside(stack, project, files, here).0
+}
+
+/// The same, and those that leave the stack, apart.
+#[must_use]
+pub fn with_outside(
+    stack: &Stack,
+    project: Option<&Project>,
+    files: &[MountedFile],
+    here: &Path,
+) -> (Vec<Connection>, Vec<Connection>) {
     let mut connections = environment::derive(stack);
     // What says more of a connection comes first: the plan adds to it what says less.
     connections.extend(files::derive(stack, files, here));
     connections.extend(command::derive(stack));
     connections.extend(healthcheck::derive(stack));
     connections.extend(labels::derive(stack));
+    let (mut outside, mut connections): (Vec<_>, Vec<_>) =
+        connections.into_iter().partition(|connection| outside::is_outside(stack, connection));
     connections.extend(published::derive(stack, &connections));
     defaults::add(stack, &mut connections);
     connections.extend(depends_on::derive(stack, &connections));
     if let Some(project) = project {
         places::add(&mut connections, stack, project, here);
+        places::add(&mut outside, stack, project, here);
     }
-    connections
+    (connections, outside)
 }
 
 impl Connection {
@@ -137,7 +153,8 @@ pub fn services<'a>(
 }
 
 /// Whether this is a container of `docker compose run`: `shop-app-run-1f2e3d4c5b6a`.
-fn is_one_off(container: &Container) -> bool {
+#[must_use]
+pub fn is_one_off(container: &Container) -> bool {
     let mut parts = container.name.rsplit(['-', '_']);
     let id = parts.next().unwrap_or_default();
     parts.next() == Some("run") && id.len() >= 8 && id.bytes().all(|byte| byte.is_ascii_hexdigit())

@@ -14,7 +14,7 @@ use super::loopback::Asked;
 use super::meaning::Meaning;
 use super::served::{beside, served, technology};
 use super::variable::{Environment, Variable};
-use super::{Connection, kafka_client, security, unencoded, vantage};
+use super::{Connection, kafka_client, outside, security, unencoded, vantage};
 use crate::catalog::{Known, Role, catalog};
 use crate::plan::{Location, Origin, OriginKind, Published, TLS_BY_DEFAULT};
 use crate::stack::{Container, Stack};
@@ -239,7 +239,8 @@ fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Conne
         }
         Place::Network => true,
         Place::Nobody => is_probably_misspelt(asked, address, &meaning),
-        Place::Outside => false,
+        // Told apart afterwards.
+        Place::Outside => outside::counts(asked, address, &meaning),
     };
     if !counts || (bare && UDP_PORTS.contains(&port)) {
         return None;

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::Connection;
 use crate::plan::{Check, Expectation, Leads, Origin, OriginKind, Readiness, Security, Vantage, Wanted};
 use crate::stack::{Attachment, Container, Network, PublishedPort, Stack, State, Status};
 use crate::target::{Protocol, Target};
@@ -66,4 +67,9 @@ pub(crate) fn check(from: Vantage, protocol: Protocol, host: &str, port: u16) ->
         security: Security::default(),
         credentials: None,
     }
+}
+
+/// What of this stays in the stack: the others are told apart afterwards.
+pub(crate) fn inside(stack: &Stack, found: Vec<Connection>) -> impl Iterator<Item = Connection> {
+    found.into_iter().filter(|connection| !super::outside::is_outside(stack, connection))
 }

@@ -163,6 +163,8 @@ pub enum OriginKind {
     Label,
     /// A published port.
     Published,
+    /// A connection that the client has open, or is trying to open.
+    Socket,
     /// What the client's framework takes where nothing is said.
     Default,
     /// `depends_on`, where nothing else is known between the two.

@@ -149,7 +149,7 @@ impl Seen {
 
     /// The first origin that is a place in the stack's configuration.
     fn written(&self) -> Option<&Origin> {
-        let elsewhere = [OriginKind::Declared, OriginKind::Label, OriginKind::DependsOn];
+        let elsewhere = [OriginKind::Declared, OriginKind::Label, OriginKind::Socket, OriginKind::DependsOn];
         self.check.origins.iter().find(|origin| !elsewhere.contains(&origin.kind))
     }
 }

@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret;
 
 use super::*;
-use crate::derive::testing::{container, pairs, port, stack};
+use crate::derive::testing::{self, container, pairs, port, stack};
 
 /// A stack of many servers, and a container `app` of an image that nobody knows.
 fn shop(image: &str, command: &[&str]) -> Stack {
@@ -43,7 +43,7 @@ fn of(stack: &Stack) -> Vec<String> {
         });
         format!("{}: {}{}", found.origin.name, found.target, login.unwrap_or_default())
     };
-    derive(stack).into_iter().map(shown).collect()
+    testing::inside(stack, derive(stack)).map(shown).collect()
 }
 
 fn of_line(line: &str) -> Vec<String> {

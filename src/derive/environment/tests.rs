@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret;
 
 use super::*;
-use crate::derive::testing::{container, pairs, port, stack};
+use crate::derive::testing::{self, container, pairs, port, stack};
 use crate::target::Protocol;
 
 /// A stack of many servers, and a container `app` of an image that nobody knows with these variables.
@@ -58,7 +58,7 @@ pub(super) fn of(stack: &Stack) -> Vec<String> {
         }
         parts.join(" ")
     };
-    derive(stack).into_iter().map(shown).collect()
+    testing::inside(stack, derive(stack)).map(shown).collect()
 }
 
 #[test]

@@ -6,7 +6,7 @@ use wildmatch::WildMatch;
 
 use super::{MountedFile, Naming, Source, derive};
 use crate::catalog::{FileRule, catalog};
-use crate::derive::testing::{container, pairs, stack};
+use crate::derive::testing::{self, container, pairs, stack};
 use crate::stack::Stack;
 
 /// A client `app` of an image, and the servers of a shop.
@@ -54,7 +54,9 @@ pub(super) fn file(image: &str, path: &str, text: &str) -> MountedFile {
 /// Holds the addresses in files, each with its line, to what is expected.
 fn hold(cases: &[(&str, &str, &str, &[&str])]) {
     for (image, path, text, expected) in cases {
-        let connections = derive(&shop(image, &[]), &[file(image, path, text)], Path::new("/work"));
+        let stack = shop(image, &[]);
+        let found = derive(&stack, &[file(image, path, text)], Path::new("/work"));
+        let connections: Vec<_> = testing::inside(&stack, found).collect();
         let place = |connection: &crate::derive::Connection| connection.origin.location.as_ref().unwrap().line;
         let found: Vec<_> =
             connections.iter().map(|found| format!("{} {}", found.target.address(), place(found))).collect();
@@ -64,7 +66,7 @@ fn hold(cases: &[(&str, &str, &str, &[&str])]) {
 
 /// `from -> target LINE`, where an address stands in a file.
 pub(super) fn told(stack: &Stack, files: &[MountedFile]) -> Vec<String> {
-    let connections = derive(stack, files, Path::new("/work"));
+    let connections: Vec<_> = testing::inside(stack, derive(stack, files, Path::new("/work"))).collect();
     let one = |connection: &crate::derive::Connection| {
         let line = connection.origin.location.as_ref().map_or(0, |at| at.line);
         format!("{} -> {} {line}", connection.from, connection.target)
