@@ -1,16 +1,16 @@
 //! The survey: what containers listen on and what they have opened, read in the sessions that look anyway.
 //!
-//! A container that nothing derives a connection of may have some all the same, so it is entered for this alone; but not a
-//! store, which connects to nobody, and none where the way would touch the container itself.
+//! A container that nothing derives a connection of may have some all the same, so it is entered for this alone; but not one
+//! that only serves, as stores do, and none where the way would touch the container itself.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use tokio::sync::Semaphore;
 
-use crate::derive::served::technology;
-use crate::derive::sockets::Seen;
+use crate::derive::sockets::{Seen, only_serves};
 use crate::derive::{is_one_off, vantage};
 use crate::observation::{Fact, Opening, Sockets};
 use crate::observe::Sessions;
@@ -21,6 +21,9 @@ use crate::vantage::{Session, Via, Ways};
 /// How often sockets are read where they are watched: a request to a server nearby is often shorter, one that nobody answers
 /// never is.
 const OFTEN: Duration = Duration::from_millis(200);
+
+/// In so many namespaces at once: each time costs some milliseconds of a processor, on the machine that runs what is watched.
+const AT_ONCE: usize = 2;
 
 /// The vantages whose sockets are to be read, each with the id of the container whose namespace it looks from.
 #[derive(Clone, Debug, Default)]
@@ -46,8 +49,7 @@ impl Survey {
         let place = |owner: &Container| {
             let members = stack.containers.iter().filter(|other| stack.share_namespace(other, owner));
             let members: Vec<_> = members.filter(|member| member.is_running()).map(vantage).collect();
-            let store = technology(owner).is_some_and(|known| known.store);
-            let alone = via != Via::Exec && !store && !is_one_off(owner);
+            let alone = via != Via::Exec && !only_serves(owner) && !is_one_off(owner);
             let own = || vantage(owner);
             let wanted = members.iter().find(ready).cloned().or_else(|| alone.then(own))?;
             (from.is_empty() || from.contains(&wanted)).then(|| (wanted, owner.id.clone()))
@@ -101,8 +103,13 @@ impl Survey {
     /// Reads sockets over and over for a time, or once where there is none. Whatever ends it, what was read stays.
     pub async fn watch(&self, sessions: &Sessions, time: Duration, surveyed: &Mutex<Surveyed>) {
         let until = Instant::now() + time;
+        let permits = Semaphore::new(AT_ONCE);
+        let read = async |vantage: &Vantage, session: &Session| {
+            let _permit = permits.acquire().await;
+            self.read(vantage, session, surveyed).await
+        };
         join_all(sessions.iter().map(async |(vantage, session)| {
-            while self.read(vantage, session, surveyed).await {
+            while read(vantage, session).await {
                 let left = until.saturating_duration_since(Instant::now());
                 if left.is_zero() {
                     break;

@@ -42,6 +42,14 @@ pub fn derive(stack: &Stack, known: &[Connection], seen: &Seen, external: bool) 
     found
 }
 
+/// Whether a container is a server that connects to nobody but servers like itself: a store, or one that speaks a protocol of
+/// its own. What brokers and replicas say to each other is settled by what they advertise.
+#[must_use]
+pub fn only_serves(container: &Container) -> bool {
+    let plain = [Protocol::Tcp, Protocol::Http, Protocol::Https, Protocol::Grpc];
+    technology(container).is_some_and(|known| known.store || !plain.contains(&known.protocol()))
+}
+
 /// A network namespace and everybody in it.
 struct Client<'a> {
     stack: &'a Stack,
@@ -77,9 +85,8 @@ impl<'a> Client<'a> {
                 ..Connection::new(told.from.clone(), target, origin)
             });
         }
-        // Whose it is of several nobody can say, and a store connects to nobody.
-        let store = technology(self.owner).is_some_and(|known| known.store);
-        if self.members.len() > 1 || store || is_one_off(self.owner) {
+        // Whose it is of several nobody can say.
+        if self.members.len() > 1 || only_serves(self.owner) || is_one_off(self.owner) {
             return None;
         }
         let (target, published) = self.target(&peer, opening, known, external)?;

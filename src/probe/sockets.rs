@@ -63,7 +63,14 @@ fn sockets_in(folder: &Path) -> Fact<Sockets> {
 
 fn read_folder(folder: &Path) -> Result<Table, String> {
     let mut table = Table::default();
-    for file in ["tcp", "tcp6"] {
+    for (file, counts, none) in [("tcp", "sockstat", "TCP: inuse 0"), ("tcp6", "sockstat6", "TCP6: inuse 0")] {
+        // For either list the kernel goes through the sockets of the whole machine, some milliseconds of a processor's time;
+        // how many there are it knows at once.
+        let counts = std::fs::read_to_string(folder.join(counts)).unwrap_or_default();
+        if counts.lines().any(|line| line == none || line.strip_prefix(none).is_some_and(|rest| rest.starts_with(' ')))
+        {
+            continue;
+        }
         let path = folder.join(file);
         let not_read = |reason: String| format!("cannot read {}: {reason}", path.display());
         let rows = match File::open(&path) {
@@ -354,6 +361,11 @@ mod tests {
             assert_eq!(shown(listeners_in(folder(&[("tcp", &rows)]).path())), reason);
         }
         assert!(shown(listeners_in(folder(&[]).path())).starts_with("no such file"));
+        // A list of which the kernel says that it is empty is not read.
+        for (counts, read) in [("TCP6: inuse 0\n", false), ("TCP6: inuse 01\n", true), ("UDP6: inuse 0\n", true)] {
+            let folder = folder(&[("tcp", HEAD), ("tcp6", "nonsense\n"), ("sockstat6", counts)]);
+            assert_eq!(matches!(listeners_in(folder.path()), Fact::NotLooked(_)), read, "{counts}");
+        }
         let no_v6 = folder(&[("tcp", HEAD)]);
         std::fs::create_dir(no_v6.path().join("tcp6")).unwrap();
         assert!(matches!(listeners_in(no_v6.path()), Fact::NotLooked(_)));

@@ -132,7 +132,9 @@ fn of_several_in_a_namespace_nobody_can_say_whose_it_is_unless_one_says_so() {
     // Whom they serve is no matter.
     let open = seen(&[("app", sockets(&[], &["172.30.0.4:9000"])), ("api", sockets(&[9000], &[]))]);
     assert_eq!(of(&stack, &open, false), ["app -> tcp://api:9000 open connection"]);
-    // A store connects to nobody.
+    // Who only serves connects to nobody.
+    stack.containers[5].image = "apache/kafka:4.1.0".into();
+    assert!(of(&stack, &seen(&[("worker", sockets(&[9092], &["172.30.0.6:6379"]))]), false).is_empty());
     assert!(of(&stack, &seen(&[("db", sockets(&[5432], &["172.30.0.6:6379"]))]), false).is_empty());
 }
 
