@@ -69,6 +69,7 @@ async fn check(shared: &Shared, services: Vec<String>) -> anyhow::Result<u8> {
 }
 
 async fn attempt(shared: &Shared, from: &str, target: &str) -> anyhow::Result<u8> {
+    anyhow::ensure!(shared.learn.is_none(), "--learn is for `check` and `plan`: `try` looks at one connection alone");
     let started = Instant::now();
     let mut interrupt = Interrupt::listen()?;
     let Some(known) = interrupt.or(Known::running(shared)).await else { return Ok(exit::INTERRUPTED) };

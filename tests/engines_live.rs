@@ -5,9 +5,10 @@
 mod engines;
 
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use engines::files::Files;
 use engines::{OldEngine, Podman, Sshd, Stack, command, crosscheck, eventually, stderr, verdicts, wait_until};
 
 macro_rules! live {
@@ -237,6 +238,35 @@ fn an_engine_behind_tls() {
     std::fs::copy(format!("{expired}/ca.pem"), format!("{good}/ca.pem")).unwrap();
     says(&with(&good), &[failed, "its certificate has expired; renew the engine's certificate"]);
     OldEngine::tell(&["resume"]);
+}
+
+/// Whom the clients of a stack connect to, as files say that lie in a volume, in an image, or where it was brought up.
+fn all_files(files: &Files, run: impl Fn() -> Command) -> Vec<String> {
+    let origins = files.origins(run());
+    let ids: Vec<_> = origins.keys().map(String::as_str).collect();
+    assert_eq!(ids, ["bound -> cache:6379", "image -> cache:6379", "volume -> cache:6379"]);
+    assert!(origins.values().all(|(kind, _)| kind == "file"), "{origins:?}");
+    origins.into_iter().filter(|(_, (_, file))| file.is_some()).map(|(id, _)| id).collect()
+}
+
+#[test]
+fn files_that_lie_in_containers_alone_are_read_through_the_engine() {
+    live!();
+    let files = Files::up("files", None);
+    assert_eq!(all_files(&files, crosscheck), ["bound -> cache:6379"], "what lies here has its place");
+    if Sshd::is_there() {
+        let sshd = Sshd::start("");
+        all_files(&files, || sshd.crosscheck(&sshd.address()));
+        sshd.leaves_nothing();
+    }
+}
+
+#[test]
+fn files_of_an_engine_elsewhere_are_read_through_it() {
+    live!();
+    let Some(engine) = OldEngine::get() else { return };
+    let files = Files::up("files-elsewhere", Some(engine.host()));
+    assert!(all_files(&files, crosscheck).is_empty(), "what is called the same here is another file");
 }
 
 #[test]

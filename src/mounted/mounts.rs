@@ -1,9 +1,10 @@
 //! What is mounted into a container, and where a path in it comes from.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::Whereabouts;
 use super::disk::Disk;
+use super::{Whereabouts, named};
 use crate::compose::{self, Project};
 use crate::derive::files::Source;
 use crate::stack::Container;
@@ -11,6 +12,9 @@ use crate::stack::Container;
 /// What is mounted into a container, longest paths first.
 pub struct Mounts<'d> {
     all: Vec<(String, Kind)>,
+    /// The files that the declaration names itself, which the image brings along where nothing is mounted over them. What an
+    /// image names, and brings, is mostly an example.
+    brought: BTreeSet<String>,
     disk: &'d Disk,
 }
 
@@ -21,7 +25,7 @@ enum Kind {
     Inline(Inline),
     /// What only the engine can give.
     Engine(Option<Inline>),
-    /// Nothing that is read: a volume, a secret.
+    /// Nothing that is read: a secret, a volume that is not there yet.
     Closed,
 }
 
@@ -54,12 +58,15 @@ impl<'d> Mounts<'d> {
     pub fn of(container: &Container, project: Option<&Project>, whereabouts: Whereabouts, disk: &'d Disk) -> Self {
         let mut all: Vec<(String, Kind)> = Vec::new();
         for mount in &container.mounts {
-            let readable = matches!(mount.kind.as_str(), "bind" | "config") && !mount.source.is_empty();
+            let volume = mount.kind == "volume" && whereabouts != Whereabouts::Declared;
+            let readable = volume || (matches!(mount.kind.as_str(), "bind" | "config") && !mount.source.is_empty());
             let secret = mount.destination.starts_with("/run/secrets");
             let source = PathBuf::from(&mount.source);
             let kind = match whereabouts {
                 _ if !readable || secret => Kind::Closed,
                 Whereabouts::Declared => Kind::Here(source),
+                // The folder of a volume on this machine is the engine's own.
+                _ if volume => Kind::Engine(None),
                 Whereabouts::Here if source.exists() => Kind::Here(source),
                 Whereabouts::Here | Whereabouts::Elsewhere => Kind::Engine(None),
             };
@@ -78,12 +85,14 @@ impl<'d> Mounts<'d> {
             all.push((mount.target.clone(), kind));
         }
         all.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then(a.cmp(b)));
-        Self { all, disk }
+        let running = declared.filter(|_| whereabouts != Whereabouts::Declared);
+        let brought = running.map(|(_, service)| named::in_declaration(service).into_iter().map(|(_, path)| path));
+        Self { all, brought: brought.into_iter().flatten().collect(), disk }
     }
 
     /// Whether there is nothing to read.
     pub fn is_empty(&self) -> bool {
-        self.all.iter().all(|(_, kind)| matches!(kind, Kind::Closed))
+        self.brought.is_empty() && self.all.iter().all(|(_, kind)| matches!(kind, Kind::Closed))
     }
 
     /// What is mounted over a path, and the rest of the path in it.
@@ -95,9 +104,11 @@ impl<'d> Mounts<'d> {
         })
     }
 
-    /// Where a file comes from; `None` where it is no mounted one.
+    /// Where a file comes from; `None` where it is no mounted one, and none that is named.
     pub fn find(&self, path: &str) -> Option<Found<'_>> {
-        let (kind, rest) = self.over(path)?;
+        let Some((kind, rest)) = self.over(path) else {
+            return self.brought.contains(path).then_some(Found::Engine(None));
+        };
         match (kind, rest.is_empty()) {
             (Kind::Here(source), true) => Some(Found::Host { file: source.clone(), within: None }),
             (Kind::Here(source), false) => Some(Found::Host { file: source.join(rest), within: Some(source.clone()) }),

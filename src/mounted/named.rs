@@ -1,5 +1,6 @@
 //! The files that a container's command and variables name.
 
+use crate::compose::Service;
 use crate::stack::Container;
 
 /// More words of a command than these are not looked at.
@@ -10,9 +11,24 @@ pub type Named = (String, String);
 
 /// Everything in a container's command and variables that is an absolute path.
 pub fn of(container: &Container) -> Vec<Named> {
+    let variables = container.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    among(container.command.iter().map(String::as_str), variables)
+}
+
+/// The same in what a compose file says of a service.
+pub fn in_declaration(service: &Service) -> Vec<Named> {
+    let command = service.entrypoint.iter().chain(&service.command).flatten().map(|word| word.value.as_str());
+    let variables = service.environment.iter();
+    among(command, variables.filter_map(|(name, value)| Some((name.as_str(), value.value.as_deref()?))))
+}
+
+fn among<'a>(
+    command: impl Iterator<Item = &'a str>,
+    variables: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Vec<Named> {
     let mut found = Vec::new();
     let mut option = String::new();
-    for word in container.command.iter().flat_map(|word| words(word)).take(MOST_WORDS) {
+    for word in command.flat_map(words).take(MOST_WORDS) {
         if let Some((name, value)) = word.split_once('=').filter(|_| word.starts_with('-')) {
             add(&mut found, without_hyphens(name), value);
             option.clear();
@@ -23,7 +39,7 @@ pub fn of(container: &Container) -> Vec<Named> {
             option.clear();
         }
     }
-    for (name, value) in &container.environment {
+    for (name, value) in variables {
         add(&mut found, name, value);
     }
     found

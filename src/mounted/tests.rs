@@ -186,3 +186,39 @@ fn texts_in_the_compose_file_have_their_place_there() {
     let running = from_disk(&stack, Some(&project), Whereabouts::Here);
     assert_eq!((running.files.len(), running.wanted.len()), (0, 2));
 }
+
+#[test]
+fn what_lies_in_a_volume_or_an_image_is_asked_of_the_engine() {
+    let compose = "\
+services:
+  app:
+    image: prom/prometheus
+    command: [--config.file=/etc/own/prometheus.yml, --web.config.file=/etc/own/web.yml]
+    environment: {EXTRA: /etc/own/extra.yml}
+";
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "compose.yaml", compose);
+    let here = Surroundings { directory: folder.path().to_owned(), ..Surroundings::default() };
+    let (_, project) = chosen(&Selection::default(), &[], &here).unwrap().unwrap();
+    let wanted = |command: &str, volume: &str, project: Option<&Project>, whereabouts| {
+        let mut stack = one(folder.path(), "prom/prometheus", command, &[], &[]);
+        let mount = Mount { kind: "volume".into(), source: "shop_conf".into(), destination: volume.into() };
+        stack.containers[0].mounts = vec![mount];
+        let gathered = from_disk(&stack, project, whereabouts);
+        assert!(gathered.files.is_empty() && gathered.notes.is_empty());
+        gathered.wanted.into_iter().map(|it| it.path).collect::<Vec<_>>()
+    };
+    let (usual, own) =
+        (["/etc/prometheus/prometheus.yml", "/etc/prometheus/prometheus.yaml"], "/etc/own/prometheus.yml");
+    let option = "--config.file=/etc/own/prometheus.yml";
+    for whereabouts in [Whereabouts::Here, Whereabouts::Elsewhere] {
+        assert_eq!(wanted("", "/etc/prometheus", None, whereabouts), usual);
+        assert_eq!(wanted(option, "/etc/own", None, whereabouts), [own]);
+        // Data is no configuration.
+        assert!(wanted("", "/prometheus", None, whereabouts).is_empty());
+        // What the image names itself is its example; what the user names is the user's.
+        assert!(wanted(option, "/prometheus", None, whereabouts).is_empty());
+        assert_eq!(wanted(option, "/prometheus", Some(&project), whereabouts), [own]);
+    }
+    assert!(wanted(option, "/etc/prometheus", Some(&project), Whereabouts::Declared).is_empty());
+}

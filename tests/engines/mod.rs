@@ -1,5 +1,7 @@
 //! A small stack on some engine, servers for SSH, and the engine that tests may end and start again.
 
+pub mod files;
+
 use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
