@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench_measure import busy, output
-from bench_scenarios import BARE_NAME, LIMIT_NAME, TIMEOUT, Tools, holes, many, seven
+from bench_scenarios import BARE_NAME, LIMIT_NAME, PLAN_NAME, TIMEOUT, Tools, holes, many, plan, seven
 
 TITLES = {
     "seven": "Twelve checks over seven containers",
     "20": "20 containers × 10 targets",
     "100": "100 containers × 10 targets",
     "holes": "500 black holes",
+    "plan": "The plan of 100 services, from their files",
     "few": "3 containers × 10 targets",
     "few holes": "5 black holes",
 }
@@ -103,6 +104,8 @@ def goals(results, size):
     for way in at.get("100", {}).values():
         if way.name.startswith("crosscheck") and way.memory:
             found.append(Goal(f"1,000 checks: memory of {way.name}, all processes", 50, max(way.memory) / 1e6, " MB"))
+    if PLAN_NAME in at.get("plan", {}):
+        found.append(Goal("the plan of 100 services, from their files", 50, at["plan"][PLAN_NAME].median("seconds") * 1000, " ms"))
     for name, ways in at.items():
         for way in ways.values():
             if way.name.startswith("crosscheck") and way.per_target:
@@ -133,7 +136,9 @@ EXPLAINED = """\
 - *CPU* is that of the process and its children; *engine included* is that of the whole machine meanwhile.
 - *memory* is the most of the process itself, then of its whole tree at once, with what is shared counted once. Containers are
   not in it; each sidecar may use 128 MB at most.
-- goss and testinfra look at ports and HTTP only; crosscheck and the scripts log in and ask for metadata.""".splitlines()
+- goss and testinfra look at ports and HTTP only; crosscheck and the scripts log in and ask for metadata.
+- **crosscheck plan** reads the compose file and some fifty files that it names, derives all connections and prints the table of
+  them (`--format markdown`), with no engine; **docker compose config** reads the compose file and its env files alone.""".splitlines()
 
 
 class Load:
@@ -151,7 +156,7 @@ def main():
     arguments.add_argument("--limit", help="the executable of compose-fixtures/bench/limit.rs")
     arguments.add_argument("--rounds", type=int, default=9, help="timed runs of each way (default: 9)")
     arguments.add_argument("--smoke", action="store_true", help="one round of the small scenarios: only to see that this works")
-    arguments.add_argument("--only", nargs="+", choices=["seven", "20", "100", "holes"], help="only these scenarios")
+    arguments.add_argument("--only", nargs="+", choices=["seven", "20", "100", "holes", "plan"], help="only these scenarios")
     arguments.add_argument("--write", metavar="FILE", help="write the tables there too")
     given = arguments.parse_args()
     # So that stacks are taken down then too.
@@ -166,9 +171,14 @@ def main():
         "20": lambda: many(tools, rounds, 20),
         "100": lambda: many(tools, rounds, 100),
         "holes": lambda: holes(tools, max(1, rounds // 3), 500),
+        "plan": lambda: plan(tools, rounds, 100),
     }
     if given.smoke:
-        measured = {"few": lambda: many(tools, rounds, 3), "few holes": lambda: holes(tools, rounds, 5)}
+        measured = {
+            "few": lambda: many(tools, rounds, 3),
+            "few holes": lambda: holes(tools, rounds, 5),
+            "plan": lambda: plan(tools, rounds, 100),
+        }
     results = {name: measure() for name, measure in measured.items() if not given.only or name in given.only}
     quiet = before.others < 0.1
     lines = [

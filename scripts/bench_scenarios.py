@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from bench_measure import BENCH, Stack, Way, measure, output, place, say
+from bench_stack import write
 
 CLIENTS = ("orders", "billing", "reports")
 SERVERS = {"mysql": ("mysql", 3306), "redis": ("redis", 6379), "kafka": ("kafka", 9092), "catalog": ("http", 80)}
@@ -56,6 +57,7 @@ class Tools:
 
 BARE_NAME = "one bare container: docker run --rm … true"
 LIMIT_NAME = "the bare limit"
+PLAN_NAME = "crosscheck plan"
 BARE = ["docker", "run", "--rm", "--network", "none", "--log-driver", "none", "--entrypoint", "true"]
 
 
@@ -153,3 +155,15 @@ def holes(tools, rounds, count):
             ways = tools.ways(stack.project, code=1)
             measure(ways, rounds, memory=True)
             return ways
+
+
+def plan(tools, rounds, services):
+    """The plan of a large stack from its files alone, beside what Compose takes to read them."""
+    with tempfile.TemporaryDirectory() as folder:
+        compose = write(folder, services)
+        ways = [
+            Way(PLAN_NAME, [tools.crosscheck, "plan", "-f", compose, "--format", "markdown"]),
+            Way("docker compose config", ["docker", "compose", "-f", str(compose), "config", "--quiet"]),
+        ]
+        measure(ways, rounds, memory=True)
+    return ways
