@@ -96,10 +96,18 @@ pub enum Role {
 #[derive(Debug)]
 struct Pattern {
     glob: WildMatch,
+    /// What a name begins and ends with that it matches: most names are told apart by these.
+    ends: (String, String),
     /// How much of a name it fixes: of two that match, the longer is meant.
     length: usize,
     technology: usize,
     role: Role,
+}
+
+impl Pattern {
+    fn matches(&self, name: &str) -> bool {
+        name.starts_with(&self.ends.0) && name.ends_with(&self.ends.1) && self.glob.matches(name)
+    }
 }
 
 /// A client's variable that the catalogue knows.
@@ -155,7 +163,9 @@ impl Catalog {
                 for name in names {
                     if name.contains('*') {
                         let glob = WildMatch::new(name);
-                        catalog.patterns.push(Pattern { glob, length: name.len(), technology: index, role });
+                        let end = |part: Option<&str>| part.unwrap_or_default().to_owned();
+                        let ends = (end(name.split(['*', '?']).next()), end(name.rsplit(['*', '?']).next()));
+                        catalog.patterns.push(Pattern { glob, ends, length: name.len(), technology: index, role });
                     } else {
                         catalog.variables.entry(name.clone()).or_insert((index, role));
                     }
@@ -215,7 +225,7 @@ impl Catalog {
         let (index, role, exact) = if let Some(&(index, role)) = self.variables.get(name) {
             (index, role, true)
         } else {
-            let pattern = self.patterns.iter().find(|pattern| pattern.glob.matches(name))?;
+            let pattern = self.patterns.iter().find(|pattern| pattern.matches(name))?;
             (pattern.technology, pattern.role, false)
         };
         Some(Known { technology: &self.technologies[index], role, exact })

@@ -24,17 +24,31 @@ pub struct Source {
     pub path: PathBuf,
     /// Its text, without a byte order mark.
     pub text: String,
+    /// Where each of its lines begins: of long files, places are asked for by the hundred.
+    starts: Vec<usize>,
 }
 
 /// Every file that was read, in the order in which they were.
 #[derive(Clone, Debug, Default)]
 pub struct Sources(Vec<Source>);
 
+impl Source {
+    /// The lines of a place with their numbers.
+    fn lines(&self, place: Place) -> impl Iterator<Item = (usize, &str)> {
+        let starts = self.starts.get(place.line.saturating_sub(1)..place.end_line.min(self.starts.len()));
+        (place.line..).zip(starts.unwrap_or_default()).map(|(number, &start)| {
+            let end = self.starts.get(number).map_or(self.text.len(), |next| next - 1);
+            (number, &self.text[start..end])
+        })
+    }
+}
+
 impl Sources {
     /// Adds a file and gives its index.
     pub fn add(&mut self, path: PathBuf, text: &str) -> usize {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
-        self.0.push(Source { path, text });
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        self.0.push(Source { path, text, starts });
         self.0.len() - 1
     }
 
@@ -59,9 +73,7 @@ impl Sources {
     #[must_use]
     pub fn first(&self, place: Place, word: &str) -> Option<Place> {
         let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
-        let lines = self.get(place.file).text.split('\n').enumerate().skip(place.line - 1);
-        for (index, line) in lines.take(place.end_line + 1 - place.line) {
-            let number = index + 1;
+        for (number, line) in self.get(place.file).lines(place) {
             let first = if number == place.line { place.column } else { 1 };
             let behind = if number == place.end_line { place.end_column } else { usize::MAX };
             for (at, _) in line.match_indices(word) {
@@ -84,11 +96,8 @@ impl Sources {
     /// The place of a word within a place, where it stands there exactly once as it is; else the place itself.
     #[must_use]
     pub fn narrow(&self, place: Place, word: &str) -> Place {
-        let lines = self.get(place.file).text.split('\n').enumerate().skip(place.line - 1);
-        let lines = lines.take(place.end_line + 1 - place.line);
         let mut found = None;
-        for (index, line) in lines {
-            let line_number = index + 1;
+        for (line_number, line) in self.get(place.file).lines(place) {
             let first = if line_number == place.line { place.column } else { 1 };
             let behind = if line_number == place.end_line { place.end_column } else { usize::MAX };
             for (at, _) in line.match_indices(word) {

@@ -1,73 +1,107 @@
 //! What a variable's name says about its value, and the variables that belong to it.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use crate::catalog::variable_name;
 
 /// Words that say, wherever they stand, that the value is no address that this container connects to: where it listens,
 /// what it tells others, whom it lets in, what it is made of. UDP and debuggers too: nothing can be said of either.
-const ELSEWHERE: &str = "\
+static ELSEWHERE: Words = Words::of(
+    "\
     ACCEPT ADVERTISE ADVERTISED ALLOW ALLOWED ALLOWLIST ANNOTATIONS ANNOUNCE ANNOUNCED ATTRIBUTES BIND BINDING \
     BLACKLIST BUILD CALLBACK CERT CERTIFICATE COLLECTD COMMIT COOKIE CORS CSP CSRF DEBUG DEBUGGER DENIED DISPLAY \
     DNS DOCKERFILE DOMAIN DOMAINS EXCLUDE EXPOSE EXPOSED GELF HEADERS IMAGE IMAGES INSTANCE JAVA JDWP LABEL LABELS \
     LETSENCRYPT LISTEN LISTENER LISTENERS LISTENING LOGO NODENAME NTP ORIGIN ORIGINS PROXIES REDIRECT REDIRECTS \
     REFERER REFERRER RELEASE RESOLVER SAN SANS SNI STATSD SYSLOG TAG TAGS TRUSTED UDP VERSION VERSIONS VIRTUAL \
-    WHITELIST XDEBUG";
+    WHITELIST XDEBUG",
+);
 
 /// Whole names that are no addresses to connect to.
-const NAMES_ELSEWHERE: &str = "HOME HOSTNAME JAEGER_AGENT_HOST OTEL_EXPORTER_JAEGER_AGENT_HOST PATH PWD";
+static NAMES_ELSEWHERE: Words = Words::of("HOME HOSTNAME JAEGER_AGENT_HOST OTEL_EXPORTER_JAEGER_AGENT_HOST PATH PWD");
 
 /// Last words after which only a whole URL is believed: users, databases and passwords are named like services, too.
-const NOT_BARE: &str = "\
+static NOT_BARE: Words = Words::of(
+    "\
     ARGS BUCKET CHANNEL CLASS CMD COMMAND CREDENTIALS DATABASE DB DBNAME DIALECT DIR DRIVER ENABLED ENGINE ENV \
     ENVIRONMENT FILE FLAGS FORMAT GID GROUP HOME ID IDS INDEX KEY KEYS LANG LEVEL LOGIN MODE NAME NAMES NAMESPACE \
     OPTIONS OPTS OWNER PACKAGE PASS PASSWD PASSWORD PATH PATHS PERMISSIONS PORT PORTS PREFIX PROFILE PROFILES \
     PROVIDER PWD QUEUE RATIO REALM REGION ROLE ROLES SCHEMA SECRET SIZE TIME TIMEZONE TOKEN TOPIC TOPICS TYPE TZ \
-    UID USER USERID USERNAME USERS VENDOR VHOST ZONE";
+    UID USER USERID USERNAME USERS VENDOR VHOST ZONE",
+);
 
 /// Last words that make a bare word a host.
-const HOST: &str = "\
-    ADDR ADDRESS ADDRESSES ADDRS ENDPOINT ENDPOINTS HOST HOSTNAME HOSTS IP SERVER SERVERS UPSTREAM";
+static HOST: Words = Words::of(
+    "\
+    ADDR ADDRESS ADDRESSES ADDRS ENDPOINT ENDPOINTS HOST HOSTNAME HOSTS IP SERVER SERVERS UPSTREAM",
+);
 
 /// Last words that say "address" and are no part of the name that variables of one server share.
-const ADDRESS: &str = "\
+static ADDRESS: Words = Words::of(
+    "\
     ADDR ADDRESS ADDRESSES ADDRS CONNECTION DSN ENDPOINT ENDPOINTS HOST HOSTNAME HOSTS IP JDBC NODES R2DBC SERVER \
-    SERVERS STRING UPSTREAM URI URIS URL URLS";
+    SERVERS STRING UPSTREAM URI URIS URL URLS",
+);
 
 /// Words that say, wherever they stand in a name, that its value is an address, beside those above.
-const CONNECTED: &str = "\
+static CONNECTED: Words = Words::of(
+    "\
     API BACKEND BACKENDS BOOTSTRAP BROKER BROKERS CLUSTER CONNECT CONNECTIONSTRINGS COORDINATOR COORDINATORS \
     DATASOURCE DESTINATION GATEWAY LEADER MASTER MEMBERS NODE PEER PEERS PRIMARY REMOTE REPLICA REPLICAS SEED SEEDS \
-    SENTINEL SENTINELS SERVICE SERVICES TARGET TARGETS UPSTREAMS";
+    SENTINEL SENTINELS SERVICE SERVICES TARGET TARGETS UPSTREAMS",
+);
 
 /// Words that are appended to the whole name of a variable.
-const APPENDED: &str = "PASS PASSWD PASSWORD PASSWORD_FILE PORT USER USERNAME";
+static APPENDED: Words = Words::of("PASS PASSWD PASSWORD PASSWORD_FILE PORT USER USERNAME");
 
 /// Words of links that people or their browsers follow: there, `localhost` is right, whatever it is in a container.
-const FOLLOWED: &str = "\
+static FOLLOWED: Words = Words::of(
+    "\
     ACTIVATION ASSET ASSETS AUTHORITY AVATAR BROWSER CANCEL CDN CONSOLE DASHBOARD DOC DOCS DOMAIN EMAIL EXTERNAL \
     FRONT FRONTEND GRAFANA HOMEPAGE INVITE ISSUER KEYCLOAK KIBANA LINK LINKS LOGIN LOGOUT MAIL MEDIA NG OAUTH \
     OAUTH2 OIDC PORTAL PUBLIC RESET RETURN ROOT SELF SHARE SITE SSO STATIC SUCCESS SWAGGER UI VITE WEB WEBAPP \
-    WEBHOOK WEBSITE WEBUI WWW";
+    WEBHOOK WEBSITE WEBUI WWW",
+);
 
 /// The same, as ends of names, where the catalogue does not know better.
-const FOLLOWED_ENDS: &str = "\
+static FOLLOWED_ENDS: Words = Words::of(
+    "\
     ADMIN_URL APP_URI APP_URL AUTH_SERVER_URL AUTH_URL BASEURL BASE_URI BASE_URL CLIENT_URL DEFAULT_URI HOST_URL \
-    URL_PREFIX";
+    URL_PREFIX",
+);
 
 /// The same, as whole names.
-const FOLLOWED_NAMES: &str = "SERVER_URL URL";
+static FOLLOWED_NAMES: Words = Words::of("SERVER_URL URL");
 
 /// Prefixes of settings that a build hands to the browser.
-const BROWSER_PREFIXES: &str = "\
-    EXPO_PUBLIC_ GATSBY_ NEXT_PUBLIC_ NG_ NUXT_PUBLIC_ PUBLIC_ REACT_APP_ VITE_ VUE_APP_";
+static BROWSER_PREFIXES: Words = Words::of(
+    "\
+    EXPO_PUBLIC_ GATSBY_ NEXT_PUBLIC_ NG_ NUXT_PUBLIC_ PUBLIC_ REACT_APP_ VITE_ VUE_APP_",
+);
 
-fn each(list: &'static str) -> impl Iterator<Item = &'static str> {
-    list.split_ascii_whitespace()
+/// Words with blanks between them, looked up by the thousand in a large stack.
+struct Words {
+    text: &'static str,
+    sorted: OnceLock<Vec<&'static str>>,
 }
 
-fn has(list: &'static str, word: &str) -> bool {
-    each(list).any(|known| known == word)
+impl Words {
+    const fn of(text: &'static str) -> Self {
+        Self { text, sorted: OnceLock::new() }
+    }
+}
+
+fn each(list: &Words) -> impl Iterator<Item = &'static str> {
+    list.text.split_ascii_whitespace()
+}
+
+fn has(list: &Words, word: &str) -> bool {
+    let sorted = list.sorted.get_or_init(|| {
+        let mut words: Vec<_> = each(list).collect();
+        words.sort_unstable();
+        words
+    });
+    sorted.binary_search(&word).is_ok()
 }
 
 /// A variable's name, taken apart.
@@ -95,25 +129,25 @@ impl Variable {
     /// Whether it says that the value is no address that this container connects to.
     #[must_use]
     pub fn says_elsewhere(&self) -> bool {
-        has(NAMES_ELSEWHERE, &self.name) || self.words().any(|word| has(ELSEWHERE, word)) || self.last() == "PROXY"
+        has(&NAMES_ELSEWHERE, &self.name) || self.words().any(|word| has(&ELSEWHERE, word)) || self.last() == "PROXY"
     }
 
     /// Whether it says that a value that is no URL is something other than an address.
     #[must_use]
     pub fn says_no_address(&self) -> bool {
-        has(NOT_BARE, self.last()) && !self.name.ends_with("HOST_PORT")
+        has(&NOT_BARE, self.last()) && !self.name.ends_with("HOST_PORT")
     }
 
     /// Whether it says that a bare word is a host.
     #[must_use]
     pub fn says_host(&self) -> bool {
-        has(HOST, self.last()) && self.words().count() > 1
+        has(&HOST, self.last()) && self.words().count() > 1
     }
 
     /// Whether it says that the value is an address.
     #[must_use]
     pub fn says_address(&self) -> bool {
-        self.words().any(|word| has(ADDRESS, word) || has(CONNECTED, word))
+        self.words().any(|word| has(&ADDRESS, word) || has(&CONNECTED, word))
             || ["HOST", "ADDR", "URL", "SERVER"].iter().any(|end| self.last().ends_with(end))
     }
 
@@ -126,18 +160,18 @@ impl Variable {
     /// Whether it is a link that people or their browsers follow; `listed` where the catalogue lists this very name.
     #[must_use]
     pub fn is_followed(&self, listed: bool) -> bool {
-        let ends = each(FOLLOWED_ENDS).any(|end| self.name.ends_with(end)) || has(FOLLOWED_NAMES, &self.name);
+        let ends = each(&FOLLOWED_ENDS).any(|end| self.name.ends_with(end)) || has(&FOLLOWED_NAMES, &self.name);
         // `ExternalUrl`, as .NET writes it.
         let glued = |word: &str| {
-            ["URL", "URI"].iter().find_map(|end| word.strip_suffix(end)).is_some_and(|rest| has(FOLLOWED, rest))
+            ["URL", "URI"].iter().find_map(|end| word.strip_suffix(end)).is_some_and(|rest| has(&FOLLOWED, rest))
         };
-        self.words().any(|word| has(FOLLOWED, word) || glued(word)) || self.is_for_browsers() || (ends && !listed)
+        self.words().any(|word| has(&FOLLOWED, word) || glued(word)) || self.is_for_browsers() || (ends && !listed)
     }
 
     /// Whether it is a setting that a build hands to the browser.
     #[must_use]
     pub fn is_for_browsers(&self) -> bool {
-        each(BROWSER_PREFIXES).any(|prefix| self.name.starts_with(prefix))
+        each(&BROWSER_PREFIXES).any(|prefix| self.name.starts_with(prefix))
     }
 
     /// What names the server and is shared by the variables about it, the most specific first:
@@ -146,12 +180,12 @@ impl Variable {
     pub fn prefixes(&self) -> Vec<String> {
         let mut words: Vec<_> = self.words().collect();
         let mut found = Vec::new();
-        while words.len() > 1 && words.last().is_some_and(|word| has(ADDRESS, word)) {
+        while words.len() > 1 && words.last().is_some_and(|word| has(&ADDRESS, word)) {
             words.pop();
             found.push(format!("{}_", words.join("_")));
         }
         if found.is_empty() {
-            let glued = each(ADDRESS).find_map(|end| self.name.strip_suffix(end)).filter(|prefix| prefix.len() > 1);
+            let glued = each(&ADDRESS).find_map(|end| self.name.strip_suffix(end)).filter(|prefix| prefix.len() > 1);
             found.extend(glued.filter(|prefix| !prefix.ends_with('_')).map(str::to_owned));
         }
         if found.is_empty() && !self.name.is_empty() {
@@ -165,6 +199,8 @@ impl Variable {
 #[derive(Debug)]
 pub struct Environment<'a> {
     variables: BTreeMap<String, &'a str>,
+    /// Whether any of them is named like a switch.
+    has_switches: bool,
 }
 
 impl<'a> Environment<'a> {
@@ -175,7 +211,10 @@ impl<'a> Environment<'a> {
         for (name, value) in variables {
             found.entry(variable_name(name)).or_insert(value.as_str());
         }
-        Self { variables: found }
+        let words = ["ENABLE", "DISABLE", "USE"];
+        let is_switch = |name: &String| name.split('_').any(|part| words.iter().any(|word| part.starts_with(word)));
+        let has_switches = found.keys().any(is_switch);
+        Self { variables: found, has_switches }
     }
 
     /// A value that is not empty.
@@ -203,7 +242,7 @@ impl<'a> Environment<'a> {
     pub fn sibling(&self, variable: &Variable, words: &[&str]) -> Option<&'a str> {
         let prefixes = variable.prefixes();
         let usual = prefixes.iter().flat_map(|prefix| words.iter().map(move |word| format!("{prefix}{word}")));
-        let appended = words.iter().filter(|word| has(APPENDED, word)).map(|word| format!("{}_{word}", variable.name));
+        let appended = words.iter().filter(|word| has(&APPENDED, word)).map(|word| format!("{}_{word}", variable.name));
         let mut names = usual.chain(appended);
         names.find_map(|name| self.get(&name).filter(|_| name != variable.name))
     }
@@ -212,6 +251,9 @@ impl<'a> Environment<'a> {
     /// `OTEL_SDK_DISABLED=true`.
     #[must_use]
     pub fn is_switched_off(&self, variable: &Variable) -> bool {
+        if !self.has_switches {
+            return false;
+        }
         let says = |name: String, values: &[&str]| {
             self.get(&name).is_some_and(|value| values.iter().any(|known| known.eq_ignore_ascii_case(value)))
         };

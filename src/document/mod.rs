@@ -17,13 +17,10 @@ use crate::report::{Report, markdown, mermaid};
 /// What every map of ours begins with, whatever its version.
 const MAP_BEGINS: &str = "%% crosscheck plan";
 
-/// A plan, in the forms in which files hold it.
+/// A plan, in the forms in which files hold it; what nobody asks for is not made.
 #[derive(Clone, Debug)]
-pub struct Rendered {
-    /// The table of who uses which address, Markdown.
-    table: String,
-    /// The map, Mermaid.
-    map: String,
+pub struct Rendered<'a> {
+    report: &'a Report,
 }
 
 /// Why a file cannot hold a plan.
@@ -77,18 +74,23 @@ pub enum DocumentError {
     },
 }
 
-impl Rendered {
+impl<'a> Rendered<'a> {
     /// A report's plan.
     #[must_use]
-    pub fn of(report: &Report) -> Self {
-        Self { table: markdown::render(report), map: mermaid::render(report) }
+    pub const fn of(report: &'a Report) -> Self {
+        Self { report }
+    }
+
+    /// The map, Mermaid.
+    fn map(&self) -> String {
+        mermaid::render(self.report)
     }
 
     /// A file that has nothing but this: what `--format` prints, and what a new file holds.
     #[must_use]
     pub fn alone(&self, kind: Kind, path: Option<&Path>) -> String {
         match kind {
-            Kind::Map if path.is_none_or(is_map) => self.map.clone(),
+            Kind::Map if path.is_none_or(is_map) => self.map(),
             _ => format!("{}\n{}{}\n", kind.begin(), self.body(kind), kind.end()),
         }
     }
@@ -96,8 +98,8 @@ impl Rendered {
     /// What stands between two markers.
     fn body(&self, kind: Kind) -> String {
         match kind {
-            Kind::Plan => format!("\n{}\n", self.table),
-            Kind::Map => format!("\n```mermaid\n{}```\n\n", self.map),
+            Kind::Plan => format!("\n{}\n", markdown::render(self.report)),
+            Kind::Map => format!("\n```mermaid\n{}```\n\n", self.map()),
         }
     }
 
@@ -114,7 +116,7 @@ impl Rendered {
             if !ours && !text.trim().is_empty() {
                 return Err(DocumentError::Foreign { path: shown() });
             }
-            return Ok(with_line_ends(&self.map, text));
+            return Ok(with_line_ends(&self.map(), text));
         }
         let wrong = |Mistake { line, reason }| DocumentError::Markers { path: shown(), line, reason };
         let mut blocks = blocks(text).map_err(wrong)?;

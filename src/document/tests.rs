@@ -1,12 +1,23 @@
 use super::*;
 use crate::report::samples;
 
-fn rendered() -> Rendered {
-    Rendered { table: "| new |\n".into(), map: "%% crosscheck plan\nflowchart LR\n".into() }
+const MAP: &str = "%% crosscheck plan\nflowchart LR\n";
+
+/// With a short table and a short map in the place of those of an empty report.
+fn short(text: &str) -> String {
+    let map = mermaid::render(&Report::default());
+    let crlf = |text: &str| text.replace('\n', "\r\n");
+    let text = text.replace(&crlf(&map), &crlf(MAP)).replace(&map, MAP);
+    text.replace(markdown::render(&Report::default()).trim_end(), "| new |")
+}
+
+fn within_only(name: &str, text: &str, only: Option<Kind>) -> Result<String, String> {
+    let (report, name) = (Report::default(), Path::new(name));
+    Rendered::of(&report).within(text, name, only).map(|text| short(&text)).map_err(|error| error.to_string())
 }
 
 fn within(name: &str, text: &str) -> Result<String, String> {
-    rendered().within(text, Path::new(name), None).map_err(|error| error.to_string())
+    within_only(name, text, None)
 }
 
 #[test]
@@ -62,10 +73,9 @@ fn markers_that_are_no_pairs_are_said_with_their_line() {
 
 #[test]
 fn a_map_of_its_own_is_known_by_its_name_or_its_first_line() {
-    let map = rendered().map;
-    assert_eq!(within("map.mmd", "").unwrap(), map);
-    assert_eq!(within("map.mmd", "%% crosscheck plan: of another version\r\n").unwrap(), map.replace('\n', "\r\n"));
-    assert_eq!(within("map.txt", "%% crosscheck plan\nold").unwrap(), map);
+    assert_eq!(within("map.mmd", "").unwrap(), MAP);
+    assert_eq!(within("map.mmd", "%% crosscheck plan: of another version\r\n").unwrap(), MAP.replace('\n', "\r\n"));
+    assert_eq!(within("map.txt", "%% crosscheck plan\nold").unwrap(), MAP);
     assert!(within("map.mmd", "flowchart TD\n").unwrap_err().contains("not of crosscheck's making"));
 }
 
@@ -73,10 +83,10 @@ fn a_map_of_its_own_is_known_by_its_name_or_its_first_line() {
 fn one_kind_can_be_asked_for_alone() {
     let both =
         "<!-- crosscheck:map -->\n<!-- /crosscheck:map -->\n<!-- crosscheck:plan -->\n<!-- /crosscheck:plan -->\n";
-    let found = rendered().within(both, Path::new("x.md"), Some(Kind::Plan)).unwrap();
+    let found = within_only("x.md", both, Some(Kind::Plan)).unwrap();
     assert!(found.contains("| new |") && !found.contains("flowchart"), "{found}");
     let table = "<!-- crosscheck:plan -->\n<!-- /crosscheck:plan -->\n";
-    let error = rendered().within(table, Path::new("x.md"), Some(Kind::Map)).unwrap_err().to_string();
+    let error = within_only("x.md", table, Some(Kind::Map)).unwrap_err();
     assert!(error.contains("the map is to stand") && error.contains("<!-- crosscheck:map -->"), "{error}");
 }
 

@@ -40,7 +40,11 @@ pub fn build(stack: &Stack, connections: Vec<Connection>, narrow: &Narrow) -> Ve
             }
             key.1.clone_from(&id);
         }
-        if let Some(more) = checks.iter().find(|(_, known)| says_less(&connection, known)) {
+        // Only those of the same vantage: a large stack has thousands.
+        let mut of_vantage = checks
+            .range((connection.from.clone(), String::new())..)
+            .take_while(|((from, _), _)| *from == connection.from);
+        if let Some(more) = of_vantage.find(|(_, known)| says_less(&connection, known)) {
             key = more.0.clone();
         }
         match checks.get_mut(&key) {
@@ -76,7 +80,7 @@ fn says_less(connection: &Connection, known: &Check) -> bool {
         && known.from == connection.from
         && known.expect == connection.expect
         && known.target.protocol == connection.target.protocol
-        && known.target.address() == connection.target.address()
+        && (known.target.port, &known.target.host) == (connection.target.port, &connection.target.host)
         && unreadable(&known.settings).is_none()
 }
 
