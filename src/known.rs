@@ -84,6 +84,8 @@ impl Known {
     ///
     /// What is wrong with the files.
     pub fn of_files(shared: &Shared) -> Result<Option<Self>, Unknown> {
+        // Reading the catalogue takes about as long as reading the files: both at once.
+        drop(std::thread::Builder::new().spawn(catalog::prepare));
         let Some((name, project)) = at_hand::chosen(&selection(shared), &shared.profile, &Surroundings::here())? else {
             return Ok(None);
         };

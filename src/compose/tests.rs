@@ -227,7 +227,7 @@ fn anchors_that_grow_without_end_are_refused() {
 
 #[test]
 fn a_key_of_the_outermost_mapping_is_found_without_the_rest() {
-    let many: String = (0..150).map(|number| format!("  s{number}:\n    <<: *base\n")).collect();
+    let many = (0..150).map(|number| format!("  s{number}:\n    <<: *base\n")).collect::<Vec<_>>().concat();
     let aliases = format!("x-base: &base {{image: a}}\nservices:\n{many}name: late\n");
     for (text, expected) in [
         ("name: shop\nservices: {}\n", &["shop"][..]),

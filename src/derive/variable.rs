@@ -211,8 +211,8 @@ impl<'a> Environment<'a> {
         for (name, value) in variables {
             found.entry(variable_name(name)).or_insert(value.as_str());
         }
-        let words = ["ENABLE", "DISABLE", "USE"];
-        let is_switch = |name: &String| name.split('_').any(|part| words.iter().any(|word| part.starts_with(word)));
+        let is_word = |part: &str| part.starts_with("ENABLE") || part.starts_with("DISABLE");
+        let is_switch = |name: &String| name.starts_with("USE_") || name.split('_').any(is_word);
         let has_switches = found.keys().any(is_switch);
         Self { variables: found, has_switches }
     }
