@@ -74,6 +74,8 @@ pub enum Format {
     Logstash,
     /// A script of k6.
     K6,
+    /// Settings in Python: `NAME = "text"`.
+    Python,
 }
 
 /// Who reads a file in a way of its own.

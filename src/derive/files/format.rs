@@ -24,6 +24,7 @@ pub fn entries(format: Format, text: &str) -> Vec<Entry> {
         Format::Hcl => hcl::entries(text),
         Format::Logstash => logstash::entries(text),
         Format::K6 => of_script(text, &|_| false),
+        Format::Python => lines::python(text),
     }
 }
 
@@ -100,6 +101,12 @@ mod tests {
                     "output.0.Host=x 5:8",
                     "output.1.Host=y 7:8",
                 ],
+            ),
+            (
+                Format::Python,
+                "A = 'x:1'  # why\nclass B:\n    c = \"y:2\"\nD = f\"{A}\"\nE == 'e'\nF = 'a' + b\n\"\"\"\nG = 'g'\n\"\"\"\nh.i = 'j'\nK = 'a\\'b'\n\
+                 # L = 'l'\nM = ('m')\nN = '''n'''\nO = 'o'\n",
+                &["A=x:1 1:6", "c=y:2 3:10", "O=o 15:6"],
             ),
             (Format::Yaml, "a: {{ template }}\n", &[]),
             (Format::Yaml, "a: [1\n", &[]),

@@ -70,6 +70,33 @@ pub fn env(text: &str) -> Vec<Entry> {
     entries.collect()
 }
 
+/// `NAME = "text"` in Python, in classes too, and nothing else: what is put together when the file runs is not known.
+#[must_use]
+pub fn python(text: &str) -> Vec<Entry> {
+    let mut found = Vec::new();
+    let mut within: Option<&str> = None;
+    for (number, line) in numbered(text) {
+        // Text of several lines, which may show such assignments.
+        let marks = ["\"\"\"", "'''"];
+        if let Some(mark) = within.or_else(|| marks.into_iter().find(|mark| line.contains(mark))) {
+            if line.matches(mark).count() % 2 == 1 {
+                within = if within.is_some() { None } else { Some(mark) };
+            }
+            continue;
+        }
+        let Some((name, value)) = line.split_once('=') else { continue };
+        let (name, value) = (name.trim(), value.trim());
+        let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let Some(mark) = value.chars().next().filter(|first| is_name && matches!(first, '"' | '\'')) else { continue };
+        let Some((inner, rest)) = value[1..].split_once(mark) else { continue };
+        let rest = rest.trim_start();
+        if !inner.contains('\\') && (rest.is_empty() || rest.starts_with('#')) {
+            found.push(Entry::new(name, inner, (number, column(line, inner))));
+        }
+    }
+    found
+}
+
 /// Directives of words. Every word but the first is a value, its key the words before it: of `replicaof db 6379` there
 /// are `replicaof` and `replicaof.db`. In sections, which may come often, `[OUTPUT]` is `output.0.` before the key.
 #[must_use]
