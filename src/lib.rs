@@ -6,6 +6,7 @@
 pub mod authorities;
 pub mod catalog;
 pub mod cli;
+pub mod command;
 pub mod compose;
 pub mod config;
 pub mod derive;
@@ -13,7 +14,6 @@ pub mod document;
 pub mod duration;
 pub mod evidence;
 pub mod exit;
-pub mod explain;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod interrupt;
@@ -27,7 +27,6 @@ pub mod observation;
 pub mod observe;
 pub mod output;
 pub mod plan;
-pub mod planned;
 pub mod planning;
 pub mod probe;
 pub mod record;

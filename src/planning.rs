@@ -1,258 +1,156 @@
-//! `crosscheck plan` and `init`: the checks that would run, printed, or in a file of the user's.
+//! From what is known of a stack to the checks of a run.
 
-use std::path::{Component, Path, PathBuf};
-use std::time::Instant;
+use std::collections::BTreeSet;
 
-use crate::cli::{Format, PlanOptions, Shared};
-use crate::config::init;
-use crate::document::{self, DocumentError, Kind, Rendered, diff};
-use crate::exit;
+use anyhow::Context;
+
+use crate::cli::Shared;
+use crate::derive::{self, Connection, declared, outside, sockets};
 use crate::interrupt::Interrupt;
 use crate::known::Known;
-use crate::output::Output;
-use crate::planned::{Asked, planned};
-use crate::report::{Report, build as assemble};
-use crate::run::finish;
-use crate::stack::connect::Connection;
-use crate::terminal;
+use crate::learn::learn;
+use crate::plan::build::{Narrow, build};
+use crate::plan::{Check, Vantage};
+use crate::stack::{PublishedAt, Stack, connect};
+use crate::survey::Survey;
+use crate::vantage::Ways;
 
-/// Prints the plan, or writes it into a file, or holds a file against it.
+/// What is asked for beside the flags of every command.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked<'a> {
+    /// Only checks that start at or lead to these services; none means all.
+    pub services: &'a [String],
+    /// The expectations of the command line.
+    pub expected: &'a [String],
+    /// Whether what leaves the stack is among the checks also where it is not to be looked at: on every run it would be lines
+    /// on which nobody acts.
+    pub with_outside: bool,
+}
+
+/// The checks of a run.
+pub struct Plan {
+    /// The checks, in their order.
+    pub checks: Vec<Check>,
+    /// Where they are a part of what the stack has, the services that were named.
+    pub about: Option<BTreeSet<String>>,
+    connections: Vec<Connection>,
+    narrow: Narrow,
+}
+
+/// Derives connections and plans their checks.
 ///
 /// # Errors
 ///
-/// What prevented it, in words that say what to do.
-pub async fn plan(shared: &Shared, options: &PlanOptions) -> anyhow::Result<u8> {
-    let started = Instant::now();
-    let is_document = document_of(shared.format).is_some() || options.write.is_some() || options.verify.is_some();
-    let mut interrupt = Interrupt::listen()?;
-    let known =
-        if is_document { known_alike(shared, &mut interrupt).await? } else { known(shared, &mut interrupt).await? };
-    let Some((connection, known)) = known else { return Ok(exit::INTERRUPTED) };
-    let asked = Asked { services: &options.services, expected: &shared.expect, with_outside: true };
-    let mut plan = planned(&known, shared, &asked)?;
-    let interrupted = match connection {
-        // What a file holds is the same whatever happens to be open.
-        Some(connection) if !is_document => {
-            Box::pin(plan.survey_alone(&known, shared, &connection, &mut interrupt)).await?
-        }
-        _ => false,
-    };
-    let mut report = assemble::frame("plan", &known.stack);
-    if report.engine.is_none() {
-        report.services.iter_mut().for_each(|service| service.state = "declared".into());
+/// A name that does not exist, an expectation that cannot be understood.
+pub fn planned(known: &Known, shared: &Shared, asked: &Asked) -> anyhow::Result<Plan> {
+    let stack = &known.stack;
+    let mut connections = declared::derive(stack, asked.expected)?;
+    for expectation in &known.config.expect {
+        connections.extend(expectation.derive(stack, known.project.as_ref())?);
     }
-    report.checks = plan.checks.iter().map(assemble::planned).collect();
-    let code = match (interrupted, plan.checks.is_empty() && !shared.allow_empty) {
-        (true, _) => exit::INTERRUPTED,
-        (false, true) => exit::INCONCLUSIVE,
-        (false, false) => exit::OK,
-    };
-    finish(&mut report, started, code);
-    if is_document {
-        if plan.about.is_some() {
-            report.services.clear();
-        }
-        name_files(&mut report, &known);
-    }
-    match (&options.write, &options.verify) {
-        (Some(path), _) => write(path, &report, shared)?,
-        (None, Some(path)) if !verify(path, &report, shared)? => return Ok(exit::FAILED),
-        (None, Some(_)) => {}
-        (None, None) => Output::new(shared).plan(&report)?,
-    }
-    Ok(report.exit_code)
-}
-
-/// Writes a `crosscheck.yaml` to start from, or prints it for `-`.
-///
-/// # Errors
-///
-/// What prevented it, in words that say what to do.
-pub async fn init(shared: &Shared, file: Option<&Path>) -> anyhow::Result<u8> {
-    let mut interrupt = Interrupt::listen()?;
-    let Some((_, known)) = known(shared, &mut interrupt).await? else { return Ok(exit::INTERRUPTED) };
-    let plan = planned(&known, shared, &Asked { expected: &shared.expect, ..Asked::default() })?;
-    let text = init::text(&known.stack, &plan.checks);
-    if file.is_some_and(|file| file.as_os_str() == "-") {
-        terminal::print(&text)?;
-    } else {
-        let path = init::write(file, known.project.as_ref(), &text)?;
-        say(shared, &format!("{} is written: crosscheck reads it from now on", path.display()));
-    }
-    Ok(exit::OK)
-}
-
-/// Refuses a format that only a plan has, or that a file cannot have.
-///
-/// # Errors
-///
-/// It says so.
-pub fn fits(format: Format, options: Option<&PlanOptions>) -> anyhow::Result<()> {
-    let name = match format {
-        Format::Mermaid => "mermaid",
-        Format::Markdown => "markdown",
-        Format::Json => "json",
-        Format::Junit => "junit",
-        Format::Text => return Ok(()),
-    };
-    match (document_of(format), options) {
-        (Some(_), None) => {
-            anyhow::bail!(
-                "--format {name} is there for `crosscheck plan` only: text, json and junit are for every command"
-            )
-        }
-        (None, Some(options)) if options.write.is_some() || options.verify.is_some() => {
-            anyhow::bail!(
-                "a file holds the plan as markdown or as mermaid, not as {name}: leave --format out, or change it"
-            )
-        }
-        _ => Ok(()),
-    }
-}
-
-/// What a format is in a file of the user's.
-const fn document_of(format: Format) -> Option<Kind> {
-    match format {
-        Format::Mermaid => Some(Kind::Map),
-        Format::Markdown => Some(Kind::Plan),
-        Format::Text | Format::Json | Format::Junit => None,
-    }
-}
-
-/// The stack as it runs and the way to its engine, or as its files declare it where it does not run. `None` where the user has interrupted us.
-async fn known(shared: &Shared, interrupt: &mut Interrupt) -> anyhow::Result<Option<(Option<Connection>, Known)>> {
-    let Some(known) = interrupt.or(Known::running(shared)).await else { return Ok(None) };
-    Ok(Some(match known {
-        Ok((connection, known)) => (Some(connection), known),
-        Err(why) => (None, Known::declared(shared, why)?),
-    }))
-}
-
-/// The stack as its files declare it wherever they are at hand, so that everybody who has them gets the same, with and without
-/// an engine: images' own variables, chosen ports and replicas that were added are in nobody's files. With the name of a
-/// project alone, what runs by that name is meant.
-async fn known_alike(
-    shared: &Shared,
-    interrupt: &mut Interrupt,
-) -> anyhow::Result<Option<(Option<Connection>, Known)>> {
-    let files_count = shared.project_name.is_none() || !shared.file.is_empty();
-    if files_count && let Some(known) = Known::of_files(shared)? {
-        return Ok(Some((None, known)));
-    }
-    known(shared, interrupt).await
-}
-
-fn write(path: &Path, report: &Report, shared: &Shared) -> Result<(), DocumentError> {
-    let (rendered, asked) = (Rendered::of(report), document_of(shared.format));
-    let old = document::file::read(path)?;
-    let new = match &old {
-        Some(text) if !text.is_empty() => rendered.within(text, path, asked)?,
-        _ => rendered.alone(asked.unwrap_or_else(|| document::kind_of(path)), Some(path)),
-    };
-    if old.as_ref() == Some(&new) {
-        say(shared, &format!("{} is up to date", path.display()));
-    } else {
-        document::file::write(path, &new)?;
-        say(shared, &format!("{} is written", path.display()));
-    }
-    Ok(())
-}
-
-/// Whether a file is up to date; what is not is shown.
-fn verify(path: &Path, report: &Report, shared: &Shared) -> anyhow::Result<bool> {
-    let shown = path.display();
-    let Some(old) = document::file::read(path)? else {
-        return Err(DocumentError::Missing { path: shown.to_string() }.into());
-    };
-    let new = Rendered::of(report).within(&old, path, document_of(shared.format))?;
-    if old == new {
-        say(shared, &format!("{shown} is up to date"));
-        return Ok(true);
-    }
-    terminal::print(&diff(&old, &new))?;
-    eprintln!(
-        "crosscheck: {shown} is out of date: update it with `crosscheck plan --write {shown}`, and the same flags as here"
-    );
-    Ok(false)
-}
-
-fn say(shared: &Shared, text: &str) {
-    if !shared.quiet {
-        eprintln!("crosscheck: {text}");
-    }
-}
-
-/// Names files from the folder of the compose file, wherever crosscheck was called.
-fn name_files(report: &mut Report, known: &Known) {
     let here = std::env::current_dir().unwrap_or_default();
-    let first = known.project.as_ref().and_then(|project| project.files().into_iter().next());
-    let Some(base) = first.as_deref().and_then(Path::parent) else { return };
-    for file in report.checks.iter_mut().flat_map(|check| &mut check.origins).filter_map(|origin| origin.file.as_mut())
-    {
-        *file = from_folder(&here.join(&*file), base).display().to_string();
+    let (inside, beyond) = derive::with_outside(stack, known.project.as_ref(), &known.files, &here);
+    connections.extend(inside);
+    match (known.external(shared), asked.with_outside) {
+        (true, _) => connections.extend(beyond),
+        (false, true) => connections.extend(outside::skipped(beyond)),
+        (false, false) => {}
     }
+    // Names that do not exist are said, and never narrow a run down to nothing.
+    let vantages = |names: &[String]| -> Result<Vec<_>, _> {
+        let found = names.iter().map(|name| declared::vantages(stack, name)).collect::<Result<Vec<_>, _>>();
+        found.map(|found| found.concat())
+    };
+    let from = vantages(&shared.from)?.into_iter().map(|vantage| vantage.looked_from(&stack.engine)).collect();
+    let narrow = Narrow { services: vantages(asked.services)?, from, to: shared.to.clone() };
+    let narrowed = !(narrow.services.is_empty() && narrow.from.is_empty() && narrow.to.is_empty());
+    let named = narrow.services.iter().chain(&narrow.from).map(Vantage::identity).collect();
+    let checks = build(stack, connections.clone(), &narrow);
+    if checks.is_empty() && narrow.from.contains(&Vantage::Engine) && stack.engine.published_at == PublishedAt::Here {
+        eprintln!(
+            "crosscheck: the ports that this engine publishes are looked at from the host: use --from host, or --expect 'engine -> TARGET'"
+        );
+    }
+    Ok(Plan { checks, about: narrowed.then_some(named), connections, narrow })
 }
 
-/// A path as it is written from a folder. What has nothing in common with the folder but the root stays as it is.
-fn from_folder(path: &Path, folder: &Path) -> PathBuf {
-    let (path, folder) = (plain(path), plain(folder));
-    let shared = path.components().zip(folder.components()).take_while(|(one, other)| one == other).count();
-    if shared <= 1 {
-        return path;
-    }
-    let up = folder.components().skip(shared).map(|_| Component::ParentDir);
-    up.chain(path.components().skip(shared)).collect()
-}
-
-/// A path without `.` and `..`, by its text alone.
-fn plain(path: &Path) -> PathBuf {
-    let mut out = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                out.pop();
-            }
-            other => out.push(other),
+impl Plan {
+    /// Adds what sockets say.
+    pub fn learn(&mut self, stack: &Stack, seen: &sockets::Seen, external: bool) {
+        let found = sockets::derive(stack, &self.connections, seen, external);
+        if !found.is_empty() {
+            self.connections.extend(found);
+            self.checks = build(stack, self.connections.clone(), &self.narrow);
         }
     }
-    out
+
+    /// Whose sockets are to be read.
+    #[must_use]
+    pub fn survey(&self, stack: &Stack, shared: &Shared) -> Survey {
+        if shared.offline { Survey::default() } else { Survey::of(stack, &self.checks, &self.narrow.from, shared.via) }
+    }
+
+    /// Reads the sockets of containers and adds what they say, where nothing else is looked at; whether that was interrupted.
+    ///
+    /// # Errors
+    ///
+    /// When this executable has no path.
+    pub async fn survey_alone(
+        &mut self,
+        known: &Known,
+        shared: &Shared,
+        connection: &connect::Connection,
+        interrupt: &mut Interrupt,
+    ) -> anyhow::Result<bool> {
+        let stack = &known.stack;
+        let survey = self.survey(stack, shared);
+        if survey.vantages().next().is_none() {
+            return Ok(false);
+        }
+        let executable = std::env::current_exe().context("the path of this executable cannot be found")?;
+        let (docker, image) = (Some(connection.docker.clone()), shared.probe_image.clone());
+        let ways = match Ways::with_image(docker, stack, shared.via, executable, image).await {
+            Ok(ways) => ways,
+            // A plan needs no way in.
+            Err(reason) => {
+                eprintln!("crosscheck: {reason}; the connections that containers have open are not known");
+                return Ok(false);
+            }
+        };
+        let learned = learn((&ways, stack), &survey, shared.learn, shared.quiet, interrupt).await;
+        drop(learned.sessions);
+        let _ = interrupt.or(ways.close()).await;
+        self.learn(stack, learned.surveyed.seen(), known.external(shared));
+        Ok(learned.interrupted)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::cli::Cli;
+    use crate::derive::testing::{container, port, stack};
 
     #[test]
-    fn files_are_named_from_the_folder_of_the_compose_file() {
-        for (path, folder, expected) in [
-            ("/home/me/shop/compose.yaml", "/home/me/shop", "compose.yaml"),
-            ("/home/me/shop/conf/app.yml", "/home/me/shop", "conf/app.yml"),
-            ("/home/me/common/redis.yaml", "/home/me/shop", "../common/redis.yaml"),
-            ("/home/me/shop/../common/redis.yaml", "/home/me/shop", "../common/redis.yaml"),
-            ("/home/me/app.env", "/home/me/shop/deploy", "../../app.env"),
-            ("/etc/nginx/nginx.conf", "/home/me/shop", "/etc/nginx/nginx.conf"),
-        ] {
-            assert_eq!(from_folder(Path::new(path), Path::new(folder)), Path::new(expected));
-        }
-    }
-
-    #[test]
-    fn formats_of_a_plan_are_for_plans_and_files_hold_no_others() {
-        let none = PlanOptions::default();
-        let file = PlanOptions { verify: Some("README.md".into()), ..PlanOptions::default() };
-        for (format, options, fine) in [
-            (Format::Mermaid, None, false),
-            (Format::Markdown, None, false),
-            (Format::Json, None, true),
-            (Format::Mermaid, Some(&none), true),
-            (Format::Json, Some(&none), true),
-            (Format::Json, Some(&file), false),
-            (Format::Junit, Some(&file), false),
-            (Format::Text, Some(&file), true),
-            (Format::Markdown, Some(&file), true),
-        ] {
-            assert_eq!(fits(format, options).is_ok(), fine, "{format:?}");
-        }
+    fn a_local_engine_is_the_host_by_another_name() {
+        let mut redis = container("redis", "redis:7");
+        redis.ports = vec![port(6379, 26379, "127.0.0.1")];
+        let mut stack = stack([redis]);
+        let from = |stack: &Stack, name: &str| {
+            let cli = Cli::parse_from(["crosscheck", "check", "--from", name]);
+            let known = Known { stack: stack.clone(), ..Known::default() };
+            let plan = planned(&known, &cli.shared, &Asked::default()).unwrap();
+            (plan.checks.into_iter().map(|check| check.id).collect::<Vec<_>>(), plan.about.unwrap())
+        };
+        let published = vec!["host -> redis:6379 (published)".to_owned()];
+        assert_eq!(from(&stack, "host"), (published.clone(), ["host".to_owned()].into()));
+        assert_eq!(from(&stack, "engine"), (published, ["host".to_owned()].into()));
+        // Docker Desktop publishes here and runs elsewhere; a remote engine has both there.
+        stack.engine.apart = true;
+        assert_eq!(from(&stack, "engine").0, Vec::<String>::new());
+        stack.engine.published_at = PublishedAt::Host("far".into());
+        assert_eq!(from(&stack, "engine").0, ["engine -> redis:6379 (published)"]);
     }
 }

@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::CommandFactory;
 
 use crate::cli::{Cli, Command, Shared};
+use crate::command::{explain, init, plan};
 use crate::config::silence;
 use crate::derive::sockets;
 use crate::exit::{self, Leniency};
@@ -17,14 +18,14 @@ use crate::looking::Looking;
 use crate::observe::{How, Sessions};
 use crate::output::Output;
 use crate::plan::Origin;
-use crate::planned::{Asked, Plan, planned};
+use crate::planning::{Asked, Plan, planned};
 use crate::probe::kafka;
 use crate::report::{Report, build as assemble};
 use crate::rule::{Facts, Seen, Verdict};
 use crate::stack::{Stack, connect};
 use crate::survey::Survey;
 use crate::vantage::Ways;
-use crate::{explain, judge, planning, record, text, vantage};
+use crate::{judge, record, text, vantage};
 
 /// How long probes have to delete the topics of their round trips: a little longer than they take at most.
 const GRACE: Duration = kafka::LAST_CHANCE.saturating_add(Duration::from_millis(300));
@@ -41,13 +42,13 @@ pub async fn run(cli: Cli) -> anyhow::Result<u8> {
     for rule in &shared.rule {
         explain::known(rule)?;
     }
-    planning::fits(shared.format, cli.command.as_ref().and_then(Command::plan))?;
+    plan::fits(shared.format, cli.command.as_ref().and_then(Command::plan))?;
     match cli.command {
         None => check(shared, Vec::new()).await,
         Some(Command::Check { services }) => check(shared, services).await,
         Some(Command::Try { from, target }) => attempt(shared, &from, &target).await,
-        Some(Command::Plan(options)) => planning::plan(shared, &options).await,
-        Some(Command::Init { path }) => planning::init(shared, path.as_deref()).await,
+        Some(Command::Plan(options)) => plan::plan(shared, &options).await,
+        Some(Command::Init { path }) => init::init(shared, path.as_deref()).await,
         Some(Command::Explain { rule }) => explain::explain(rule.as_deref(), shared.color),
         Some(Command::Clean) => clean().await,
         Some(Command::Completions { shell }) => {

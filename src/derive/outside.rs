@@ -8,13 +8,11 @@ use super::hosts::{self, Place};
 use super::loopback::Asked;
 use super::meaning::Meaning;
 use crate::catalog::Role;
+use crate::plan::Readiness;
 use crate::stack::Stack;
 
 /// Why a connection that leaves the stack is not looked at.
 const NOT_ASKED_FOR: &str = "outside the stack: --external looks at it";
-
-/// The setting that says so.
-const OUTSIDE: &str = "outside";
 
 /// Words of names whose URLs are read by people, by tools that made the image, or by nobody.
 const NOT_USED: &str = "\
@@ -33,15 +31,9 @@ pub fn is_outside(stack: &Stack, connection: &Connection) -> bool {
 #[must_use]
 pub fn skipped(mut connections: Vec<Connection>) -> Vec<Connection> {
     for connection in &mut connections {
-        connection.settings.push((OUTSIDE.into(), NOT_ASKED_FOR.into()));
+        connection.readiness = Readiness::Skip(NOT_ASKED_FOR.into());
     }
     connections
-}
-
-/// Why a connection is to be skipped, where it is one of these.
-#[must_use]
-pub fn why_skipped(settings: &[(String, String)]) -> Option<&str> {
-    settings.iter().find(|(name, _)| name == OUTSIDE).map(|(_, reason)| reason.as_str())
 }
 
 /// Whether an address outside of the stack is surely one that this container connects to, and no link or name.

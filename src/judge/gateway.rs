@@ -27,8 +27,12 @@ fn upstream<'a>(facts: &'a Facts, failed: &Failed<'a>) -> Option<Failed<'a>> {
     let path = failed.seen.check.target.path.as_deref().unwrap_or_default();
     let waits = || failed.is(&[Kind::Silent]) && catalog().is_safe_path(path);
     let server = failed.server(facts).filter(|_| (status && failed.is(&[Kind::HttpStatus])) || waits())?;
+    // What is open and must not be, or answers otherwise than a user wants, keeps no server from its work.
+    let works = |seen: &crate::rule::Seen| {
+        seen.failure.as_ref().is_some_and(|failure| matches!(failure.kind, Kind::Open | Kind::Unmet))
+    };
     let from_it = |seen: &&crate::rule::Seen| {
-        seen.verdict == Verdict::Fail && seen.check.from.container() == Some(server.id.as_str())
+        seen.verdict == Verdict::Fail && !works(seen) && seen.check.from.container() == Some(server.id.as_str())
     };
     let mut failing = facts.checks.iter().filter(from_it);
     let seen = failing.next().filter(|_| failing.next().is_none())?;
@@ -104,6 +108,11 @@ mod tests {
                 "its own error",
                 vec![bad("client", "web", 500), refused("web", 81)],
                 vec!["connection-refused: web -> app:81", "http-status-unexpected: client -> web:80"],
+            ),
+            (
+                "what it reaches is only not as somebody wants it",
+                vec![bad("client", "web", 503), failing(at("web"), ("app", 81), Kind::Unmet, None)],
+                vec!["http-status-unexpected: client -> web:80", "expectation-unmet: web -> app:81"],
             ),
             (
                 "nothing behind it fails",

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use super::{Check, Credentials, Expectation, Leads, Origin, OriginKind, Published, Readiness, Security, Tls, Vantage};
 use crate::derive::hosts::{Place, place};
-use crate::derive::outside;
 use crate::derive::unencoded::UNREADABLE;
 use crate::derive::{self, Connection};
 use crate::stack::{Container, PublishedAt, Stack, Status};
@@ -168,14 +167,13 @@ fn published_identity(stack: &Stack, published: &Published, target: &Target) -> 
 }
 
 fn check(stack: &Stack, id: String, connection: Connection) -> Check {
-    let skipped = outside::why_skipped(&connection.settings);
     let known = match &connection.readiness {
         Readiness::Ready => readiness(stack, &connection),
         known => known.clone(),
     };
     let readiness = match (known, unreadable(&connection.settings)) {
         (Readiness::Ready, Some(reason)) => Readiness::Cannot(reason.to_owned()),
-        (readiness, _) => skipped.map_or(readiness, |reason| Readiness::Skip(reason.to_owned())),
+        (readiness, _) => readiness,
     };
     Check {
         id,
