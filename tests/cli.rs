@@ -209,11 +209,10 @@ fn what_users_declare_is_planned_and_its_mistakes_are_said() {
     let (code, _, message) = in_folder(folder.path(), &["plan", "--config", "nowhere.yaml"]);
     assert!(code == Some(2) && message.contains("nowhere.yaml: "), "{message}");
     // One to start from, never over one that is there.
+    std::fs::write(file("crosscheck.yaml"), "# mine\n").unwrap();
     let (code, _, message) = in_folder(folder.path(), &["init"]);
-    assert!(
-        code == Some(2) && message.contains("one to start from") || message.contains("is there already"),
-        "{message}"
-    );
+    assert!(code == Some(2) && message.contains("is there already and stays as it is"), "{message}");
+    assert_eq!(std::fs::read_to_string(file("crosscheck.yaml")).unwrap(), "# mine\n");
     std::fs::remove_file(file("crosscheck.yaml")).unwrap();
     let (code, _, message) = in_folder(folder.path(), &["init"]);
     assert!(code == Some(0) && file("crosscheck.yaml").exists(), "{message}");

@@ -15,7 +15,7 @@ use crosscheck::stack::project::Selection;
 use crosscheck::stack::surroundings::Surroundings;
 
 /// What is reached, in percent: what was found of what there is, and what there is of what was found.
-const RECALL: f64 = 98.0;
+const RECALL: f64 = 99.0;
 const PRECISION: f64 = 99.5;
 
 /// What is known of a connection: what it speaks, the kind of its origin, and its place.
