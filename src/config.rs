@@ -89,14 +89,18 @@ impl Within<'_> {
     }
 }
 
-/// Reads what users declare: the file that is named, else `crosscheck.yaml` beside the compose file or, where no compose file
-/// is at hand, in the working folder; and what the compose files say under `x-crosscheck`.
+/// Reads what users declare: the file that is named, else `crosscheck.yaml` in `folder`, which is the project's; and what the
+/// compose files say under `x-crosscheck`.
 ///
 /// # Errors
 /// The first thing that is wrong with it; a file that is named and cannot be read.
-pub fn read(named: Option<&Path>, project: Option<&Project>, around: &Surroundings) -> Result<Config, ConfigError> {
+pub fn read(
+    named: Option<&Path>,
+    folder: &Path,
+    project: Option<&Project>,
+    around: &Surroundings,
+) -> Result<Config, ConfigError> {
     let mut config = Config::default();
-    let folder = project.map_or(around.directory.as_path(), |project| project.directory.as_path());
     let found = || NAMES.iter().map(|name| folder.join(name)).find(|path| path.is_file());
     if let Some(path) = named.map(|path| around.absolute(path)).or_else(found) {
         let variables = project.map_or(&around.variables, |project| &project.variables);

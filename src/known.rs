@@ -1,5 +1,7 @@
 //! What a run knows before it looks at anything: the stack, what its files declare, and the configuration that is mounted.
 
+use std::path::{Path, PathBuf};
+
 use crate::catalog;
 use crate::cli::Shared;
 use crate::compose::{self, Project, at_hand};
@@ -41,7 +43,7 @@ impl Known {
         }
         let stack = read::read_listed(&connection, &chosen.name, all).await?;
         let project = declaration(&stack);
-        let config = declared_by_users(shared, project.as_ref())?;
+        let config = declared_by_users(shared, &folder_of(&stack, project.as_ref()), project.as_ref())?;
         let here = !stack.engine.apart && stack.engine.published_at == PublishedAt::Here;
         let whereabouts = if here { Whereabouts::Here } else { Whereabouts::Elsewhere };
         let mut gathered = mounted::from_disk(&stack, project.as_ref(), whereabouts);
@@ -93,7 +95,7 @@ impl Known {
             let names: Vec<_> = project.inactive.iter().map(String::as_str).collect();
             eprintln!("crosscheck: no profile is active that has {}: name one with --profile", text::list(&names));
         }
-        let config = declared_by_users(shared, Some(&project))?;
+        let config = declared_by_users(shared, &project.directory, Some(&project))?;
         let stack = compose::as_stack(&project, &name);
         let files = noted(mounted::from_disk(&stack, Some(&project), Whereabouts::Declared));
         Ok(Some(Self { stack, project: Some(project), files, config }))
@@ -116,10 +118,16 @@ pub enum Unknown {
 
 /// What users declare, their technologies put to use: a mistake in it keeps anything from being looked at, since half of it
 /// says something else.
-fn declared_by_users(shared: &Shared, project: Option<&Project>) -> Result<Config, Unknown> {
-    let config = config::read(shared.config.as_deref(), project, &Surroundings::here())?;
+fn declared_by_users(shared: &Shared, folder: &Path, project: Option<&Project>) -> Result<Config, Unknown> {
+    let config = config::read(shared.config.as_deref(), folder, project, &Surroundings::here())?;
     catalog::install(&[config.technologies.as_slice(), &shared.technologies].concat())?;
     Ok(config)
+}
+
+/// The folder that a running project was started from, where it is on this machine, else the working folder.
+fn folder_of(stack: &Stack, project: Option<&Project>) -> PathBuf {
+    let said = stack.source.as_ref().map(|source| PathBuf::from(&source.directory)).filter(|folder| folder.is_dir());
+    project.map(|project| project.directory.clone()).or(said).unwrap_or_else(|| Surroundings::here().directory)
 }
 
 /// What the user said about the project.
@@ -137,7 +145,7 @@ fn declaration(stack: &Stack) -> Option<Project> {
     match at_hand::of(stack, &Surroundings::here())? {
         Ok(project) => Some(project),
         Err(error) => {
-            eprintln!("crosscheck: {error}; places in files are not told");
+            eprintln!("crosscheck: {error}; places in files are not told, and what `x-crosscheck` says is not known");
             None
         }
     }

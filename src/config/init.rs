@@ -140,7 +140,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(NAMES[0]), text).unwrap();
         let around = Surroundings { directory: folder.path().to_owned(), ..Surroundings::default() };
-        crate::config::read(None, None, &around).unwrap()
+        crate::config::read(None, &around.directory, None, &around).unwrap()
     }
 
     #[test]

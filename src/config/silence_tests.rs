@@ -8,7 +8,7 @@ fn silences(text: &str) -> Vec<Silence> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("crosscheck.yaml"), format!("silence:\n{text}")).unwrap();
     let around = Surroundings { directory: folder.path().to_owned(), ..Surroundings::default() };
-    config::read(None, None, &around).map_err(|error| error.to_string()).unwrap().silence
+    config::read(None, &around.directory, None, &around).map_err(|error| error.to_string()).unwrap().silence
 }
 
 /// What is silenced, findings and checks, and what is noted.

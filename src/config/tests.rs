@@ -13,7 +13,7 @@ fn of(text: &str) -> Result<Config, String> {
     std::fs::write(folder.path().join("crosscheck.yaml"), text).unwrap();
     let variables = BTreeMap::from([("PORT".to_owned(), "8081".to_owned())]);
     let around = Surroundings { variables, directory: folder.path().to_owned(), ..Surroundings::default() };
-    read(None, None, &around).map_err(|error| error.to_string())
+    read(None, &around.directory, None, &around).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -242,8 +242,13 @@ x-crosscheck:
   expect: [batch -> redis:6379, app -> redis:6379]
 ",
     );
-    let config =
-        read(None, Some(&project), &Surroundings { directory: "/".into(), ..Surroundings::default() }).unwrap();
+    let config = read(
+        None,
+        Path::new("/shop"),
+        Some(&project),
+        &Surroundings { directory: "/".into(), ..Surroundings::default() },
+    )
+    .unwrap();
     let mut stack = as_stack(&project, "shop");
     stack.containers.retain(|container| container.service == "redis");
     let found: Vec<_> =
@@ -259,16 +264,17 @@ x-crosscheck:
 fn the_compose_file_may_say_the_same() {
     let text = "services:\n  app: {image: a}\nx-crosscheck:\n  timeout: 4s\n  expct: []\n";
     let around = Surroundings { directory: "/shop".into(), ..Surroundings::default() };
-    let error = read(None, Some(&project(text)), &around).map(drop).unwrap_err().to_string();
+    let error = read(None, Path::new("/shop"), Some(&project(text)), &around).map(drop).unwrap_err().to_string();
     assert!(error.starts_with("compose.yaml:5:3: the key `expct` is not known"), "{error}");
-    let config = read(None, Some(&project(&text.replace("expct", "expect"))), &around).unwrap();
+    let config = read(None, Path::new("/shop"), Some(&project(&text.replace("expct", "expect"))), &around).unwrap();
     assert_eq!(config.timeout, Some(Duration::from_secs(4)));
 }
 
 #[test]
 fn a_file_that_is_named_must_be_there() {
     let around = Surroundings { directory: "/".into(), ..Surroundings::default() };
-    let error = read(Some(Path::new("nowhere/x.yaml")), None, &around).map(drop).unwrap_err().to_string();
+    let error =
+        read(Some(Path::new("nowhere/x.yaml")), Path::new("/"), None, &around).map(drop).unwrap_err().to_string();
     assert!(error.starts_with("nowhere/x.yaml: "), "{error}");
 }
 
