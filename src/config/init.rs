@@ -22,7 +22,7 @@ const MOST_LISTED: usize = 200;
 pub fn text(stack: &Stack, checks: &[Check]) -> String {
     let mut out = format!(
         "# yaml-language-server: $schema={SCHEMA}\n#\n\
-         # What crosscheck cannot see by itself. It found {} on its own, and checks them without this file:\n#\n",
+         # What crosscheck cannot see by itself. It has found {} already, which are checked without this file:\n#\n",
         text::count(checks.len(), "connection")
     );
     let rows: Vec<_> = checks.iter().take(MOST_LISTED).map(row).collect();
@@ -43,8 +43,7 @@ fn row(check: &Check) -> [String; 3] {
     let origin = check.origins.first();
     let name = origin.map(|origin| origin.name.clone()).unwrap_or_default();
     let place = origin.and_then(|origin| origin.location.as_ref());
-    let file = |path: &str| Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let place = place.map(|at| format!(", {}:{}", file(&at.file), at.line)).unwrap_or_default();
+    let place = place.map(|at| format!(", {}:{}", at.file, at.line)).unwrap_or_default();
     let shown = |words: &str| text::line(words, 160);
     [shown(&check.from.to_string()), shown(&check.shown_target()), shown(&format!("{name}{place}"))]
 }

@@ -152,7 +152,8 @@ fn of_setting(asked: &Asked, setting: &Setting, title: &str, kind: OriginKind) -
         (unsure.origin.kind, unsure.origin.location) = (kind, location.clone());
         return vec![unsure];
     }
-    let shown = if text::is_secret_name(name) { "***".to_owned() } else { address::shown(value, &addresses) };
+    let hidden = text::is_secret_name(name) && !(kind == OriginKind::File && PASSED_ON.contains(&name));
+    let shown = if hidden { "***".to_owned() } else { address::shown(value, &addresses) };
     addresses.retain(|address| !address.scheme.as_deref().is_some_and(is_datagram));
     // Of a list, clients need one address that works: `localhost` beside others is spare.
     if addresses.iter().any(|address| !is_loopback(&address.host)) {
@@ -161,6 +162,9 @@ fn of_setting(asked: &Asked, setting: &Setting, title: &str, kind: OriginKind) -
     let origin = Origin { kind, name: text::line(title, 128), value: Some(shown), location: location.clone() };
     addresses.iter().filter_map(|address| connection(asked, address, &origin)).collect()
 }
+
+/// What nginx calls those to whom it passes requests on: no password, whatever it sounds like.
+const PASSED_ON: [&str; 6] = ["proxy_pass", "grpc_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass"];
 
 /// The connections whose host a variable gave, with that variable as what says so.
 fn given(container: &Container, name: &str, found: &[Connection]) -> Vec<Connection> {
