@@ -115,6 +115,11 @@ fn brokers() {
 }
 
 #[test]
+fn search() {
+    hold(&case("stacks/search/expect.yaml"));
+}
+
+#[test]
 fn observability() {
     hold(&case("stacks/observability/expect.yaml"));
 }
