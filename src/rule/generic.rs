@@ -2,7 +2,7 @@
 //! without a finding.
 
 use super::{Cause, Facts, Failed, Rule, generic_help, unknown_database};
-use crate::observation::{FailureKind as Kind, KafkaPeer, Peer};
+use crate::observation::{FailureKind as Kind, Peer};
 use crate::plan::OriginKind;
 use crate::stack::Container;
 use crate::target::Protocol;
@@ -82,17 +82,7 @@ pub const NETWORK_UNREACHABLE: Rule = Rule::new("network-unreachable", |facts, f
 pub const WRONG_PROTOCOL: Rule = Rule::new("wrong-protocol", |facts, failed| {
     let scheme = failed.seen.check.target.protocol.scheme();
     let what = format!("does not speak {scheme}");
-    seen(facts, failed, &[Kind::WrongProtocol, Kind::WrongIdentity], &what, |_, failed| {
-        if let Some(Peer::Kafka(KafkaPeer { controller: true, .. })) =
-            failed.observation().and_then(|seen| seen.peer.as_ref())
-        {
-            return format!(
-                "port {} is for the cluster's controllers: use the port of a listener for clients",
-                failed.port()
-            );
-        }
-        format!("something else answered at {}: look which service listens on that port", failed.address())
-    })
+    seen(facts, failed, &[Kind::WrongProtocol, Kind::WrongIdentity], &what, generic_help::wrong_protocol_help)
 });
 
 /// No agreement.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::generic::server;
 use super::{Facts, Failed, Seen, kafka_listeners};
-use crate::observation::{Depth, FailureKind as Kind, Observation, PhaseName};
+use crate::observation::{Depth, FailureKind as Kind, KafkaPeer, Observation, Peer, PhaseName};
 use crate::plan::Tls;
 use crate::stack::Container;
 use crate::target::Protocol;
@@ -129,6 +129,49 @@ fn spoken_without_tls<'a>(facts: &'a Facts, failed: &Failed) -> Option<&'a Seen>
             && seen.observation.as_ref().is_some_and(plain)
     };
     facts.checks.iter().find(answered)
+}
+
+/// What to do where something else answers than the client speaks.
+pub(super) fn wrong_protocol_help(facts: &Facts, failed: &Failed) -> String {
+    if let Some(Peer::Kafka(KafkaPeer { controller: true, .. })) =
+        failed.observation().and_then(|seen| seen.peer.as_ref())
+    {
+        return format!(
+            "port {} is for the cluster's controllers: use the port of a listener for clients",
+            failed.port()
+        );
+    }
+    if let Some((port, shown)) = spoken_elsewhere(facts, failed) {
+        return format!(
+            "{} speaks {} on port {port}, as {} shows: in {}, set {}",
+            server(facts, failed),
+            failed.seen.check.target.protocol.scheme(),
+            shown.check.id,
+            failed.seen.check.from,
+            failed.correction(failed.host(), port)
+        );
+    }
+    format!("something else answered at {}: look which service listens on that port", failed.address())
+}
+
+/// The one other port on which the same server speaks the client's protocol, and the check that had an answer there.
+fn spoken_elsewhere<'a>(facts: &'a Facts, failed: &Failed) -> Option<(u16, &'a Seen)> {
+    let check = &failed.seen.check;
+    if !failed.is(&[Kind::WrongProtocol]) || failed.redirect.is_some() || check.published.is_some() {
+        return None;
+    }
+    let server = failed.server(facts)?;
+    let place = |seen: &Seen| seen.check.place(&facts.stack);
+    let answered = |seen: &&Seen| {
+        seen.check.target.protocol == check.target.protocol
+            && seen.failure.is_none()
+            && seen.observation.as_ref().is_some_and(|seen| seen.depth >= Depth::Answered)
+            && place(seen).0 == server.id
+    };
+    let mut others = facts.checks.iter().filter(answered);
+    let first = others.next()?;
+    let port = place(first).1;
+    (port != failed.port() && others.all(|other| place(other).1 == port)).then_some((port, first))
 }
 
 /// What to do where a server speaks in plain text to a client that speaks TLS, and else where the two do not agree.

@@ -145,3 +145,40 @@ fn who_speaks_tls_to_a_port_without_it_is_told_who_gets_an_answer_there() {
         assert!(said.starts_with("look whether cache is still starting"), "{said}");
     }
 }
+
+#[test]
+fn who_speaks_to_another_port_of_a_server_is_told_where_it_speaks_so() {
+    let told = |others: &[(&str, u16, Protocol, Depth)]| {
+        let stack = stack([container("app", "app:1"), container("search", "search:1"), container("web", "web:1")]);
+        let app = || crate::derive::vantage(&stack.containers[0]);
+        let mut wrong = failing(app(), "search", 9300, &["172.30.0.3"], Kind::WrongProtocol);
+        wrong.check.target.protocol = Protocol::Http;
+        let answers = |&(host, port, protocol, depth): &(&str, u16, Protocol, Depth)| {
+            let mut seen = Seen::of(testing::check(app(), protocol, host, port));
+            seen.check.id = format!("shop -> {host}:{port}");
+            seen.observation = Some(Observation { depth, ..Observation::default() });
+            seen
+        };
+        let checks = [wrong].into_iter().chain(others.iter().map(answers)).collect();
+        let facts = Facts { stack, checks, ..Facts::default() };
+        let (rule, cause) = crate::rule::testing::told(&facts, &facts.checks[0]);
+        assert_eq!(rule, "wrong-protocol");
+        cause.help
+    };
+    let right = ("search", 9200, Protocol::Http, Depth::Answered);
+    let said = told(&[right, right]);
+    assert!(said.starts_with("search speaks http on port 9200, as shop -> search:9200 shows: in app, set "), "{said}");
+    assert!(said.ends_with("search:9200"), "{said}");
+    for others in [
+        &[][..],
+        &[("web", 9200, Protocol::Http, Depth::Answered)],
+        &[("search", 9200, Protocol::Kafka, Depth::Answered)],
+        &[("search", 9200, Protocol::Http, Depth::Connected)],
+        &[("search", 9300, Protocol::Http, Depth::Answered)],
+        // Which of the two is meant, nobody knows.
+        &[right, ("search", 9600, Protocol::Http, Depth::Answered)],
+    ] {
+        let said = told(others);
+        assert!(said.starts_with("something else answered at search:9300"), "{said}");
+    }
+}
