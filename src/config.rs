@@ -87,6 +87,27 @@ impl Within<'_> {
     fn location(&self, place: Place) -> Location {
         location(self.sources, place, self.here)
     }
+
+    /// Whether variables may have been filled in there: what they hold may be a secret, and no message repeats it.
+    fn is_filled(&self, place: Place) -> bool {
+        may_hold_variables(&self.sources.written(place))
+    }
+
+    fn spot(&self, place: Place) -> Spot {
+        Spot { location: self.location(place), filled: self.is_filled(place) }
+    }
+}
+
+/// Whether a text as it is written may have variables in it; in quotes, `$` may be written as an escape.
+fn may_hold_variables(written: &str) -> bool {
+    written.contains(['$', '\\'])
+}
+
+/// Where something stands, and whether variables may have been filled in there.
+#[derive(Clone, Debug)]
+struct Spot {
+    location: Location,
+    filled: bool,
 }
 
 /// Reads what users declare: the file that is named, else `crosscheck.yaml` in `folder`, which is the project's; and what the

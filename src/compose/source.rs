@@ -69,6 +69,17 @@ impl Sources {
         &self.get(place.file).path
     }
 
+    /// The text of a place as it is written, with quotes and escapes, before variables are filled in.
+    #[must_use]
+    pub fn written(&self, place: Place) -> String {
+        let of_line = |(number, line): (usize, &str)| -> String {
+            let first = if number == place.line { place.column.saturating_sub(1) } else { 0 };
+            let behind = if number == place.end_line { place.end_column.saturating_sub(1) } else { usize::MAX };
+            line.chars().take(behind).skip(first).collect()
+        };
+        self.get(place.file).lines(place).map(of_line).collect::<Vec<_>>().join("\n")
+    }
+
     /// The place where a word first stands within a place as a whole: no part of a longer name or number.
     #[must_use]
     pub fn first(&self, place: Place, word: &str) -> Option<Place> {
@@ -135,6 +146,8 @@ mod tests {
         assert_eq!(sources.first(place, "ka"), None);
         assert_eq!(sources.first(place, "kafka").map(|at| (at.line, at.column)), Some((3, 7)));
         assert_eq!(sources.first(place, ""), None);
+        assert_eq!(sources.written(place), "|\n  ünï kafka:9092\n  db:5432 db:5432\n");
+        assert_eq!(sources.written(Place { line: 3, column: 3, end_line: 3, end_column: 6, ..place }), "ünï");
         let first = Place { file, line: 1, column: 4, end_line: 1, end_column: 14 };
         assert_eq!(sources.narrow(first, "kafka:9092"), first);
     }

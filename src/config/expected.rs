@@ -2,7 +2,7 @@
 
 use super::format::{Expected, Long};
 use super::node::{At, Many};
-use super::{ConfigError, Within};
+use super::{ConfigError, Spot, Within, may_hold_variables};
 use crate::compose::Project;
 use crate::derive::Connection;
 use crate::derive::declared::{Declared, DeclaredError};
@@ -17,24 +17,39 @@ use crate::text;
 pub struct Expectation {
     declared: Declared,
     /// Where the vantage stands.
-    from: Location,
+    from: Spot,
     /// Where the target stands.
-    to: Location,
+    to: Spot,
     /// What is wanted of the answer, and where that stands.
-    conditions: Vec<(Condition, Location)>,
+    conditions: Vec<(Condition, Spot)>,
+}
+
+impl Spot {
+    /// What is wrong there, told without what a variable holds.
+    fn declared(&self, error: DeclaredError) -> ConfigError {
+        let reason = if self.filled { unshown(&error.without_values().to_string()) } else { error.to_string() };
+        ConfigError::at(&self.location, reason)
+    }
+}
+
+/// What is wrong with something that a variable holds.
+fn unshown(reason: &str) -> String {
+    format!("{reason}; *** stands for what a variable holds, which is not shown")
 }
 
 /// Adds the expectations that an entry of a file means.
 pub(super) fn read(entry: At<Expected>, within: &Within, into: &mut Vec<Expectation>) -> Result<(), ConfigError> {
-    let whole = within.location(entry.place);
+    let whole = within.spot(entry.place);
     match entry.value {
         Expected::Short(text) => {
-            let origin = origin(&whole, None);
-            let declared =
-                Declared::arrow(&text, origin).map_err(|error| ConfigError::at(&whole, error.to_string()))?;
-            into.push(Expectation { declared, from: whole.clone(), to: whole, conditions: Vec::new() });
+            let origin = origin(&whole.location, None);
+            let declared = Declared::arrow(&text, origin).map_err(|error| whole.declared(error))?;
+            let written = within.sources.written(entry.place);
+            let (from, to) = written.split_once("->").unwrap_or((&written, &written));
+            let spot = |part| Spot { filled: may_hold_variables(part), ..whole.clone() };
+            into.push(Expectation { declared, from: spot(from), to: spot(to), conditions: Vec::new() });
         }
-        Expected::Long(long) => at_length(&long, &whole, within, into)?,
+        Expected::Long(long) => at_length(&long, &whole.location, within, into)?,
     }
     Ok(())
 }
@@ -49,22 +64,25 @@ fn at_length(long: &Long, whole: &Location, within: &Within, into: &mut Vec<Expe
         return nothing("`to`, and nothing with `not` that must not be reachable either");
     }
     if let Some((_, at)) = conditions.first().filter(|_| long.to.0.is_empty()) {
-        return Err(ConfigError::at(at, "this says how an answer must be, and there is no `to` that must answer"));
+        return Err(ConfigError::at(
+            &at.location,
+            "this says how an answer must be, and there is no `to` that must answer",
+        ));
     }
     let wanted = Wanted { conditions: Vec::new(), timeout: long.timeout.map(|time| time.0) };
     for from in &long.from.0 {
         for (targets, expect) in [(&long.to, Expect::Answers), (&long.not, Expect::Closed)] {
             for to in &targets.0 {
-                let at = within.location(to.place);
+                let at = within.spot(to.place);
                 into.push(Expectation {
                     declared: Declared {
                         from: from.value.clone(),
                         to: to.value.clone(),
                         expect,
                         wanted: wanted.clone(),
-                        origin: origin(&at, long.because.as_deref()),
+                        origin: origin(&at.location, long.because.as_deref()),
                     },
-                    from: within.location(from.place),
+                    from: within.spot(from.place),
                     to: at,
                     conditions: if expect == Expect::Answers { conditions.clone() } else { Vec::new() },
                 });
@@ -81,43 +99,52 @@ fn origin(at: &Location, because: Option<&str>) -> Origin {
     Origin { kind: OriginKind::Declared, name, value: None, location: Some(at.clone()) }
 }
 
-fn conditions(long: &Long, within: &Within) -> Result<Vec<(Condition, Location)>, ConfigError> {
+fn conditions(long: &Long, within: &Within) -> Result<Vec<(Condition, Spot)>, ConfigError> {
     let mut found = Vec::new();
     if let Some(At { value: Many(ranges), place }) = &long.status {
         let ranges = ranges.iter().map(|range| range.value.0).collect();
-        found.push((Condition::Status(ranges), within.location(*place)));
+        found.push((Condition::Status(ranges), within.spot(*place)));
     }
     if let Some(At { value: headers, place }) = &long.headers {
         for (name, value) in headers {
             let question = Question::Header { name: name.to_ascii_lowercase(), value: value.trim().to_owned() };
-            found.push((Condition::Http(question), within.location(*place)));
+            found.push((Condition::Http(question), within.spot(*place)));
         }
     }
     if let Some(At { value: Many(texts), place }) = &long.body {
         let texts = texts.iter().cloned().map(Question::Body);
-        found.extend(texts.map(|question| (Condition::Http(question), within.location(*place))));
+        found.extend(texts.map(|question| (Condition::Http(question), within.spot(*place))));
     }
     for (pointer, value) in long.json.iter().flat_map(|json| &json.value) {
-        let at = within.location(value.place);
+        let at = within.spot(value.place);
         if !(pointer.is_empty() || pointer.starts_with('/')) {
-            return Err(ConfigError::at(&at, "a JSON Pointer starts with a slash: /status, /components/db/status"));
+            return Err(ConfigError::at(
+                &at.location,
+                "a JSON Pointer starts with a slash: /status, /components/db/status",
+            ));
         }
         let question = Question::Json { pointer: pointer.clone(), value: value.value.0.clone() };
         found.push((Condition::Http(question), at));
     }
     if let Some(At { value: Many(places), place }) = &long.addresses {
-        let at = within.location(places.first().map_or(*place, |first| first.place));
+        let at = Spot {
+            filled: within.is_filled(*place),
+            ..within.spot(places.first().map_or(*place, |first| first.place))
+        };
         if places.is_empty() {
-            return Err(ConfigError::at(&at, "it names no address: what must lead nowhere is written with `not`"));
+            return Err(ConfigError::at(
+                &at.location,
+                "it names no address: what must lead nowhere is written with `not`",
+            ));
         }
         let meant = |name: &At<String>| Place::network(&name.value).unwrap_or(Place::Service(name.value.clone()));
         found.push((Condition::Addresses(places.iter().map(meant).collect()), at));
     }
     if let Some(time) = &long.within {
-        found.push((Condition::Within(time.value.0), within.location(time.place)));
+        found.push((Condition::Within(time.value.0), within.spot(time.place)));
     }
     if let Some(headroom) = &long.headroom {
-        found.push((Condition::Headroom(headroom.value), within.location(headroom.place)));
+        found.push((Condition::Headroom(headroom.value), within.spot(headroom.place)));
     }
     Ok(found)
 }
@@ -133,16 +160,17 @@ impl Expectation {
             Ok(found) => found,
             Err(error @ DeclaredError::UnknownVantage { .. }) => match self.absent(stack, project) {
                 Some(found) => found,
-                None => return Err(ConfigError::at(&self.from, error.to_string())),
+                None => return Err(self.from.declared(error)),
             },
             Err(error @ (DeclaredError::UnknownReplica { .. } | DeclaredError::UnknownNetwork { .. })) => {
-                return Err(ConfigError::at(&self.from, error.to_string()));
+                return Err(self.from.declared(error));
             }
-            Err(error) => return Err(ConfigError::at(&self.to, error.to_string())),
+            Err(error) => return Err(self.to.declared(error)),
         };
         for (condition, at) in &self.conditions {
             for connection in &found {
-                fits(condition, connection, stack, project).map_err(|reason| ConfigError::at(at, reason))?;
+                fits(condition, connection, stack, project, at.filled)
+                    .map_err(|reason| ConfigError::at(&at.location, reason))?;
             }
         }
         for connection in &mut found {
@@ -182,6 +210,7 @@ fn fits(
     connection: &Connection,
     stack: &Stack,
     project: Option<&Project>,
+    filled: bool,
 ) -> Result<(), String> {
     let protocol = connection.target.protocol;
     match condition {
@@ -200,6 +229,9 @@ fn fits(
                 _ => None,
             });
             let Some(name) = unknown else { return Ok(()) };
+            if filled {
+                return Err(unshown("*** is neither a service nor an address such as 172.20.0.5 or 172.20.0.0/16"));
+            }
             let meant = nearest(name, known.iter().copied()).map(|name| format!(" (did you mean {name}?)"));
             Err(format!(
                 "{:?} is neither a service{} nor an address such as 172.20.0.5 or 172.20.0.0/16",

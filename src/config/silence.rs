@@ -35,8 +35,11 @@ pub(super) fn read(entry: At<format::Silence>, within: &Within) -> Result<Silenc
     {
         let meant = nearest(&rule.value, RULES.iter().map(|rule| rule.id));
         let meant = meant.map(|rule| format!(" (did you mean {rule}?)")).unwrap_or_default();
-        let name = text::line(&rule.value, 80);
-        return at(rule.place, format!("there is no rule {name:?}{meant}; `crosscheck explain` lists them"));
+        let name = match within.is_filled(rule.place) {
+            true => " of the name that the variable holds".to_owned(),
+            false => format!(" {:?}{meant}", text::line(&rule.value, 80)),
+        };
+        return at(rule.place, format!("there is no rule{name}; `crosscheck explain` lists them"));
     }
     if let Some(service) = value.service.as_ref().filter(|_| value.rule.is_none()) {
         return at(service.place, "`service` narrows down a `rule`, and there is none".into());

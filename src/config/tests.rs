@@ -11,7 +11,8 @@ fn of(text: &str) -> Result<Config, String> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("technologies")).unwrap();
     std::fs::write(folder.path().join("crosscheck.yaml"), text).unwrap();
-    let variables = BTreeMap::from([("PORT".to_owned(), "8081".to_owned())]);
+    let variables = [("PORT", "8081"), ("SECRET", "hunter2")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let variables = BTreeMap::from(variables);
     let around = Surroundings { variables, directory: folder.path().to_owned(), ..Surroundings::default() };
     read(None, &around.directory, None, &around).map_err(|error| error.to_string())
 }
@@ -117,6 +118,36 @@ fn no_mistake_repeats_a_secret() {
     ] {
         let error = of(text).map(drop).unwrap_err();
         assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn no_mistake_repeats_what_a_variable_holds() {
+    let stack = stack([container("app", "any:1"), container("redis", "redis:7")]);
+    for (text, wanted) in [
+        ("expect:\n  - {from: '${SECRET}', to: redis:6379}\n", ":2:12: there is no service \"***\" to look from; look"),
+        ("expect:\n  - {from: \"\\x24SECRET\", to: redis:6379}\n", "there is no service \"***\""),
+        ("expect:\n  - ${SECRET} -> redis:6379\n", ":2:5: there is no service \"***\""),
+        ("expect:\n  - network:$SECRET -> redis:6379\n", "has no network \"***\""),
+        ("expect:\n  - app#$SECRET -> redis:6379\n", "service app has no container ***"),
+        ("expect:\n  - $SECRET\n", "\"***\" is no expectation"),
+        ("expect:\n  - app -> $SECRET\n", "\"***\" has no port"),
+        ("expect:\n  - app -> $SECRET://redis\n", "protocol \"***\" is not known"),
+        ("expect:\n  - {from: app, to: 'dns://redis', addresses: $SECRET}\n", "*** is neither a service"),
+        ("silence:\n  - {rule: $SECRET, reason: x}\n", "there is no rule of the name that the variable holds"),
+        ("timeout: 5$SECRET\n", ""),
+        ("timeout: $SECRET\n", ""),
+        // What no service can be called, wherever it is from.
+        ("expect:\n  - hunter2! -> redis:6379\n", "there is no service \"***\""),
+        // What came from no variable is told.
+        ("expect:\n  - ap -> http://app:$PORT\n", "there is no service \"ap\" to look from (did you mean app?)"),
+    ] {
+        let error = of(text).and_then(|config| {
+            let found = config.expect.iter().map(|expected| expected.derive(&stack, None));
+            found.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())
+        });
+        let error = error.map(drop).expect_err(text);
+        assert!(error.contains(wanted) && !error.contains("hunter"), "{text}\n  {error}");
     }
 }
 

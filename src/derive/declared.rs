@@ -71,6 +71,24 @@ pub enum DeclaredError {
     Port(String),
 }
 
+impl DeclaredError {
+    /// The same, without what was written: it may have come from a variable, and hold a secret.
+    #[must_use]
+    pub fn without_values(self) -> Self {
+        const UNSHOWN: &str = "***";
+        let name = || UNSHOWN.to_owned();
+        match self {
+            Self::Arrow(_) => Self::Arrow(name()),
+            Self::UnknownVantage { known, .. } => Self::UnknownVantage { name: name(), hint: String::new(), known },
+            Self::UnknownReplica { service, known, .. } => Self::UnknownReplica { service, number: name(), known },
+            Self::UnknownNetwork { known, .. } => Self::UnknownNetwork { name: name(), hint: String::new(), known },
+            Self::Target(_) => Self::Target(name()),
+            Self::Scheme { .. } => Self::Scheme { scheme: name(), hint: String::new() },
+            Self::Port(_) => Self::Port(name()),
+        }
+    }
+}
+
 /// A connection that a user declares.
 #[derive(Clone, Debug)]
 pub struct Declared {
@@ -206,6 +224,12 @@ fn told(text: &str) -> String {
     )
 }
 
+/// A name that a user wrote, as an error may repeat it: what no service and no network can be called may be a secret.
+fn name_told(name: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '#' | ':');
+    if name.len() <= 64 && name.chars().all(fits) { name.to_owned() } else { "***".into() }
+}
+
 /// A target as a user writes it: a URL, or `host:port` where the stack says what is spoken there.
 ///
 /// # Errors
@@ -338,7 +362,7 @@ pub fn vantages(stack: &Stack, text: &str) -> Result<Vec<Vantage>, DeclaredError
         let mut known = vec!["host", "engine"];
         known.extend(&services);
         return Err(DeclaredError::UnknownVantage {
-            name: told(text),
+            name: name_told(text),
             hint: hint(nearest(service, known.iter().copied())),
             known: text::list(&known),
         });
@@ -360,7 +384,7 @@ fn network(stack: &Stack, name: &str) -> Result<Vantage, DeclaredError> {
     }
     let known: Vec<_> = stack.networks.iter().map(|network| network.key.as_deref().unwrap_or(&network.name)).collect();
     Err(DeclaredError::UnknownNetwork {
-        name: told(name),
+        name: name_told(name),
         hint: hint(nearest(name, known.iter().copied())),
         known: if known.is_empty() { "none".into() } else { text::list(&known) },
     })
