@@ -42,6 +42,8 @@ pub struct Config {
     pub technologies: Vec<PathBuf>,
     /// Whether hosts outside the stack are looked at.
     pub external: bool,
+    /// What is to be said of it, and is no mistake.
+    pub notes: Vec<String>,
 }
 
 /// What is wrong with what users declare.
@@ -122,8 +124,11 @@ pub fn read(
     around: &Surroundings,
 ) -> Result<Config, ConfigError> {
     let mut config = Config::default();
-    let found = || NAMES.iter().map(|name| folder.join(name)).find(|path| path.is_file());
-    if let Some(path) = named.map(|path| around.absolute(path)).or_else(found) {
+    let path = match named {
+        Some(path) => Some(around.absolute(path)),
+        None => beside(folder, &around.directory)?,
+    };
+    if let Some(path) = path {
         let variables = project.map_or(&around.variables, |project| &project.variables);
         let look = |name: &str| variables.get(name).cloned();
         config.file(&path, &look, &around.directory)?;
@@ -134,7 +139,40 @@ pub fn read(
         let file = node::read(extension).map_err(|mistake| within.error(mistake))?;
         config.add(file, &within)?;
     }
+    for (project, key) in project.iter().flat_map(|project| project.misspelt.iter().map(move |key| (project, key))) {
+        let at = location(&project.sources, key.place, &around.directory);
+        let (file, name) = (text::line(&at.file, 200), text::line(&key.value, 60));
+        config
+            .notes
+            .push(format!("{file}:{}:{}: `{name}` is not read: did you mean `{EXTENSION}`?", at.line, at.column));
+    }
     Ok(config)
+}
+
+/// The file in a folder. One that is there and cannot be read is a mistake: what it declares must not be lost in silence.
+fn beside(folder: &Path, here: &Path) -> Result<Option<PathBuf>, ConfigError> {
+    let paths = NAMES.iter().map(|name| folder.join(name));
+    let mut found = paths.filter(|path| path.symlink_metadata().is_ok());
+    let (Some(first), second) = (found.next(), found.next()) else { return Ok(None) };
+    let wrong = |path: &Path, reason: String| Err(ConfigError { file: shown_path(path, here), at: None, reason });
+    if let Some(second) = second {
+        return wrong(&second, format!("{} lies beside it and is the one that is read: this one must go", NAMES[0]));
+    }
+    match first.metadata() {
+        Ok(metadata) if metadata.is_dir() => wrong(&first, "it is a folder".into()),
+        Ok(metadata) if !metadata.is_file() => wrong(&first, "it is no file".into()),
+        Ok(_) => Ok(Some(first)),
+        Err(error) if first.is_symlink() => {
+            wrong(&first, format!("it is a link that leads nowhere: {}", text::io_error(&error)))
+        }
+        Err(error) => wrong(&first, text::io_error(&error)),
+    }
+}
+
+/// A path as it is shown, from the working folder on.
+fn shown_path(path: &Path, here: &Path) -> String {
+    let rest = path.strip_prefix(here).unwrap_or(path);
+    if rest.as_os_str().is_empty() { ".".into() } else { rest.display().to_string() }
 }
 
 impl Within<'_> {
@@ -148,8 +186,8 @@ impl Within<'_> {
 
 impl Config {
     fn file(&mut self, path: &Path, look: &dyn Fn(&str) -> Option<String>, here: &Path) -> Result<(), ConfigError> {
-        let shown = path.strip_prefix(here).unwrap_or(path).display().to_string();
-        let text = compose::from_disk(path).map_err(|reason| ConfigError { file: shown, at: None, reason })?;
+        let wrong = |reason| ConfigError { file: shown_path(path, here), at: None, reason };
+        let text = compose::from_disk(path).map_err(wrong)?;
         self.text(path, &text, look, here)
     }
 
@@ -169,7 +207,7 @@ impl Config {
         let within = Within { sources: &sources, folder: path.parent().unwrap_or(Path::new("/")), here };
         let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let mut documents = yaml::parse(&sources.get(file).text, file).map_err(|wrong| ConfigError {
-            file: path.strip_prefix(here).unwrap_or(path).display().to_string(),
+            file: shown_path(path, here),
             at: Some((number(wrong.line), number(wrong.column))),
             reason: wrong.reason,
         })?;

@@ -120,6 +120,9 @@ pub enum Unknown {
 /// says something else.
 fn declared_by_users(shared: &Shared, folder: &Path, project: Option<&Project>) -> Result<Config, Unknown> {
     let config = config::read(shared.config.as_deref(), folder, project, &Surroundings::here())?;
+    for note in &config.notes {
+        eprintln!("crosscheck: {note}");
+    }
     catalog::install(&[config.technologies.as_slice(), &shared.technologies].concat())?;
     Ok(config)
 }

@@ -29,6 +29,8 @@ use load::{Loader, services};
 use source::{Place, Sources};
 use yaml::Node;
 
+use crate::nearest::nearest;
+
 /// The key of compose files under which users speak to crosscheck.
 pub const EXTENSION: &str = "x-crosscheck";
 
@@ -49,6 +51,8 @@ pub struct Project {
     pub variables: BTreeMap<String, String>,
     /// What its files say to crosscheck itself: `x-crosscheck`.
     pub extension: Option<Node>,
+    /// Keys of its files that are nearly `x-crosscheck`.
+    pub misspelt: Vec<Placed<String>>,
 }
 
 /// A value and its place.
@@ -160,6 +164,7 @@ pub fn read(
         directory: set.directory.clone(),
         variables: set.variables.clone(),
         extension: all.get(EXTENSION).cloned(),
+        misspelt: misspelt(&all),
         ..Project::default()
     };
     for entry in services(&all) {
@@ -189,6 +194,13 @@ pub fn from_disk(path: &Path) -> Result<String, String> {
         metadata if metadata.len() > LARGEST => Err("it is larger than 16 MiB".into()),
         _ => std::fs::read_to_string(path).map_err(|error| crate::text::io_error(&error)),
     }
+}
+
+/// The keys at the top that are nearly [`EXTENSION`].
+fn misspelt(all: &Node) -> Vec<Placed<String>> {
+    let near = |key: &str| nearest(key, std::iter::once(EXTENSION)).is_some();
+    let found = all.entries().iter().filter(|entry| near(&entry.key));
+    found.map(|entry| Placed { value: entry.key.clone(), place: entry.place }).collect()
 }
 
 fn networks(all: &Node) -> BTreeMap<String, Network> {
