@@ -17,7 +17,7 @@ use self::format::File;
 use self::node::Mistake;
 use self::silence::Silence;
 use crate::compose::source::{Place, Sources};
-use crate::compose::yaml::{self, Value};
+use crate::compose::yaml::{self, Node, Value};
 use crate::compose::{self, EXTENSION, Project};
 use crate::derive::places::location;
 use crate::plan::Location;
@@ -136,8 +136,7 @@ pub fn read(
     }
     if let Some((project, extension)) = project.and_then(|project| Some((project, project.extension.as_ref()?))) {
         let within = Within { sources: &project.sources, folder: &project.directory, here: &around.directory };
-        let file = node::read(extension).map_err(|mistake| within.error(mistake))?;
-        config.add(file, &within)?;
+        config.node(extension.clone(), &within)?;
     }
     for (project, key) in project.iter().flat_map(|project| project.misspelt.iter().map(move |key| (project, key))) {
         let at = location(&project.sources, key.place, &around.directory);
@@ -219,8 +218,18 @@ impl Config {
         }
         let Some(mut document) = documents.pop() else { return Ok(()) };
         compose::fill(&mut document, look).map_err(|wrong| within.error(Mistake::new(wrong.place, wrong.reason)))?;
+        self.node(document, &within)
+    }
+
+    /// Adds what a document says. Keys that begin with `x-` are the user's own, mostly for anchors.
+    fn node(&mut self, mut document: Node, within: &Within) -> Result<(), ConfigError> {
+        match &mut document.value {
+            Value::Null => return Ok(()),
+            Value::Map(entries) => entries.retain(|entry| !entry.key.starts_with("x-")),
+            Value::Text(_) | Value::List(_) => {}
+        }
         let read: File = node::read(&document).map_err(|mistake| within.error(mistake))?;
-        self.add(read, &within)
+        self.add(read, within)
     }
 
     /// Adds what a file says; what was said before wins where only one thing can hold.
@@ -235,7 +244,8 @@ impl Config {
         for folder in file.technologies.0 {
             let path = absolute(within.folder, Path::new(&folder.value));
             if !path.is_dir() {
-                return Err(ConfigError::at(&within.location(folder.place), "there is no such folder"));
+                let name = if within.is_filled(folder.place) { "***".into() } else { text::line(&folder.value, 200) };
+                return Err(ConfigError::at(&within.location(folder.place), format!("there is no folder {name:?}")));
             }
             self.technologies.push(path);
         }

@@ -14,6 +14,7 @@ use crate::duration;
 /// and does not count. It stands in `crosscheck.yaml` beside the compose file, or under `x-crosscheck` in it.
 #[derive(Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(extend("patternProperties" = {"^x-": {}})))]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case", expecting = "a mapping with keys such as `expect`")]
 pub struct File {
     /// Connections that must work, or must not, beside those that crosscheck finds by itself.
@@ -25,6 +26,7 @@ pub struct File {
     /// The time for each check, redirects included: 2s, 500ms. The option --timeout wins.
     pub timeout: Option<At<CheckTime>>,
     /// Folders with technologies of your own, from the folder of this file on. They add to those that are built in.
+    #[cfg_attr(test, schemars(with = "Option<Many<String>>"))]
     pub technologies: Many<At<String>>,
     /// Whether hosts outside the stack are looked at too, as with --external.
     pub external: Option<bool>,

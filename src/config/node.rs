@@ -233,6 +233,8 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         let (place, is_list) = (self.0.place, matches!(self.0.value, Value::List(_)));
         match name {
             AT => visitor.visit_seq(Placed { node: self.0, part: 0 }),
+            // A key under which everything is a comment still.
+            MANY if self.0.value == Value::Null => visitor.visit_seq(Items([].iter())),
             MANY if is_list => self.deserialize_any(visitor),
             _ => visitor.visit_newtype_struct(self),
         }

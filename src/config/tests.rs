@@ -92,7 +92,13 @@ fn every_mistake_has_its_place_and_says_what_to_write() {
             "silence:\n  - {rule: kafka-topic-missing, reason: x, until: 2027-02-30}\n",
             "crosscheck.yaml:2:51: a day is written as",
         ),
-        ("technologies: nowhere\n", "crosscheck.yaml:1:15: there is no such folder"),
+        ("technologies: nowhere\n", "crosscheck.yaml:1:15: there is no folder \"nowhere\""),
+        ("technologies: 3\n", "crosscheck.yaml:1:15: there is no folder \"3\""),
+        ("technologies: $PORT\n", "crosscheck.yaml:1:15: there is no folder \"***\""),
+        ("Expect: []\n", "the key `Expect` is not known here (did you mean `expect`?)"),
+        ("expect:\n  - {from: , to: a:1}\n", "it names no `from`"),
+        ("expect:\n  - {from: a, to: [~]}\n", "this is nothing"),
+        ("y-own: 1\n", "the key `y-own` is not known"),
         ("timeout: 1ms\n", "crosscheck.yaml:1:10: the time for a check is between 10ms and 10m"),
         ("external: perhaps\n", "crosscheck.yaml:1:11: true or false is expected here"),
         ("expect: [\n", "crosscheck.yaml:1:9: unclosed bracket"),
@@ -159,6 +165,9 @@ fn nothing_at_all_is_no_mistake() {
         "---\n",
         "expect: []\n",
         "expect:\n#  - a -> b:1\nsilence:\n",
+        "technologies:\ntimeout:\nexternal:\n",
+        "x-own: &own {from: a}\nexpect:\n  - {<<: *own, to: b:1}\n",
+        "x-: 1\n",
         "\u{feff}timeout: 3s\r\n",
     ] {
         assert!(of(text).is_ok(), "{text:?}");
@@ -299,6 +308,8 @@ fn the_compose_file_may_say_the_same() {
     assert!(error.starts_with("compose.yaml:5:3: the key `expct` is not known"), "{error}");
     let config = read(None, Path::new("/shop"), Some(&project(&text.replace("expct", "expect"))), &around).unwrap();
     assert_eq!(config.timeout, Some(Duration::from_secs(4)));
+    let empty = "services:\n  app: {image: a}\nx-crosscheck:\n";
+    assert!(read(None, Path::new("/shop"), Some(&project(empty)), &around).is_ok());
 }
 
 #[test]
@@ -395,6 +406,7 @@ fn the_schema_is_that_of_the_types() {
         (serde_json::json!({"silence": [{"rule": "tls-failed", "reason": "x", "until": "2027-01-31"}]}), true),
         (serde_json::json!({"technologies": "mine", "external": true}), true),
         (serde_json::json!({"expect": null, "silence": null}), true),
+        (serde_json::json!({"technologies": null, "x-own": {"a": [1]}}), true),
         (serde_json::json!({"expct": []}), false),
         (serde_json::json!({"expect": ["app"]}), false),
         (serde_json::json!({"expect": [{"to": "a:1"}]}), false),
