@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Context;
 
 use crate::cli::Shared;
+use crate::compose::Project;
 use crate::derive::{self, Connection, declared, outside, sockets};
 use crate::interrupt::Interrupt;
 use crate::known::Known;
@@ -44,10 +45,14 @@ pub struct Plan {
 /// A name that does not exist, an expectation that cannot be understood.
 pub fn planned(known: &Known, shared: &Shared, asked: &Asked) -> anyhow::Result<Plan> {
     let stack = &known.stack;
-    let mut connections = declared::derive(stack, asked.expected)?;
+    let project = known.project.as_ref();
+    let mut connections = declared::derive(stack, asked.expected, project)?;
     for expectation in &known.config.expect {
         connections.extend(expectation.derive(stack, known.project.as_ref())?);
     }
+    let services: Vec<&str> =
+        stack.services().into_iter().chain(project.into_iter().flat_map(Project::names)).collect();
+    known.config.silence.iter().try_for_each(|silence| silence.fits(&services))?;
     let here = std::env::current_dir().unwrap_or_default();
     let (inside, beyond) = derive::with_outside(stack, known.project.as_ref(), &known.files, &here);
     connections.extend(inside);

@@ -219,6 +219,12 @@ fn networks(all: &Node) -> BTreeMap<String, Network> {
 }
 
 impl Project {
+    /// The names of its services, whether or not a profile is active that has them.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        self.services.keys().chain(&self.inactive).map(String::as_str).collect()
+    }
+
     /// The files that its services and their variables come from, each once.
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {

@@ -5,7 +5,7 @@ use super::node::{At, Many};
 use super::{ConfigError, Spot, Within, may_hold_variables};
 use crate::compose::Project;
 use crate::derive::Connection;
-use crate::derive::declared::{Declared, DeclaredError};
+use crate::derive::declared::{self, Declared, DeclaredError};
 use crate::nearest::nearest;
 use crate::plan::wanted::{Condition, Place, Question};
 use crate::plan::{Expectation as Expect, Location, Origin, OriginKind, Readiness, Vantage, Wanted};
@@ -167,6 +167,9 @@ impl Expectation {
             }
             Err(error) => return Err(self.to.declared(error)),
         };
+        for connection in &found {
+            declared::spelt(connection, stack, project).map_err(|error| self.to.declared(error))?;
+        }
         for (condition, at) in &self.conditions {
             for connection in &found {
                 fits(condition, connection, stack, project, at.filled)

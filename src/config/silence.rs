@@ -18,6 +18,9 @@ pub struct Silence {
     rule: Option<String>,
     check: Option<WildMatch>,
     service: Option<String>,
+    /// Where the service stands, or else the entry, and whether variables may have been filled in there.
+    service_at: Location,
+    filled: bool,
     reason: String,
     until: Option<Date>,
     location: Location,
@@ -50,6 +53,8 @@ pub(super) fn read(entry: At<format::Silence>, within: &Within) -> Result<Silenc
     Ok(Silence {
         rule: value.rule.map(|rule| rule.value),
         check: value.check.map(|check| WildMatch::new(&check.value)),
+        service_at: value.service.as_ref().map_or_else(|| location.clone(), |service| within.location(service.place)),
+        filled: value.service.as_ref().is_some_and(|service| within.is_filled(service.place)),
         service: value.service.map(|service| service.value),
         reason: text::line(&text::redact(value.reason.value.trim()), 200),
         until: value.until.map(|day| day.value.0),
@@ -97,6 +102,19 @@ pub fn apply(report: &mut Report, silences: &[Silence], today: Date) -> Vec<Stri
 }
 
 impl Silence {
+    /// Whether the service that it names is one; `known` are those of the stack and of its files. A name that is nearly one's is
+    /// a slip; another may be of a service that is gone.
+    ///
+    /// # Errors
+    /// Names the service that was probably meant.
+    pub fn fits(&self, known: &[&str]) -> Result<(), ConfigError> {
+        let unknown = self.service.as_deref().filter(|name| !known.contains(name));
+        let meant = unknown.and_then(|name| Some((name, nearest(name, known.iter().copied())?)));
+        let Some((name, meant)) = meant else { return Ok(()) };
+        let name = if self.filled { "***".into() } else { text::line(name, 80) };
+        Err(ConfigError::at(&self.service_at, format!("there is no service {name:?} (did you mean {meant}?)")))
+    }
+
     /// Whether it is about a finding, as far as the finding is the cause of this check.
     fn is_of(&self, finding: &Finding, check: Option<&String>) -> bool {
         self.rule.as_ref().is_some_and(|rule| *rule == finding.rule)

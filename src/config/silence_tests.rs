@@ -111,3 +111,19 @@ fn entries_without_an_effect_are_said() {
         assert_eq!(applied(text).2.first().map(String::as_str), wanted, "{text}");
     }
 }
+
+#[test]
+fn a_service_that_is_nearly_one_is_a_slip() {
+    for (service, wrong) in [
+        ("redes", Some("crosscheck.yaml:2:42: there is no service \"redes\" (did you mean redis?)")),
+        ("Redis", Some("did you mean redis?")),
+        ("redis", None),
+        ("batch", None),
+        ("gone", None),
+    ] {
+        let silences = silences(&format!("  - {{rule: kafka-topic-missing, service: {service}, reason: x}}\n"));
+        let error = silences[0].fits(&["app", "redis", "batch"]).err().map(|error| error.to_string());
+        assert_eq!(error.is_some(), wrong.is_some(), "{service}");
+        assert!(error.is_none_or(|error| error.contains(wrong.unwrap_or_default())), "{service}");
+    }
+}

@@ -250,6 +250,8 @@ fn what_does_not_fit_the_stack_is_said_at_its_place() {
     for (text, wanted) in [
         ("- ap -> redis:6379", "crosscheck.yaml:2:3: there is no service \"ap\" to look from (did you mean app?)"),
         ("- app#4 -> redis:6379", ":2:3: service app has no container 4"),
+        ("- {from: app, to: redes:6379}", ":2:19: there is no service \"redes\" (did you mean redis?)"),
+        ("- {from: app, not: redes:6379}", ":2:20: there is no service \"redes\" (did you mean redis?)"),
         ("- {from: 'network:x', to: redis:6379}", ":2:10: the stack has no network \"x\""),
         ("- {from: app, to: kafak://redis:6379}", ":2:19: protocol \"kafak\" is not known (did you mean kafka?)"),
         ("- {from: app, to: redis}", ":2:19: \"redis\" has no port"),

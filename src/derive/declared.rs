@@ -6,9 +6,10 @@ use super::served::served;
 use super::variable::Environment;
 use super::{Connection, credentials, kafka_client, security, vantage};
 use crate::catalog::catalog;
+use crate::compose::Project;
 use crate::nearest::nearest;
 use crate::plan::{Credentials, Expectation, Origin, OriginKind, Published, Security, Tls, Vantage, Wanted};
-use crate::stack::Stack;
+use crate::stack::{Network, Stack};
 use crate::target::{Protocol, Target};
 use crate::text;
 
@@ -66,6 +67,14 @@ pub enum DeclaredError {
         /// The nearest scheme, as the rest of a sentence; empty where none is near.
         hint: String,
     },
+    /// The target's host is nobody's name, and nearly a service's.
+    #[error("there is no service {name:?} (did you mean {near}?)")]
+    UnknownService {
+        /// As it was written.
+        name: String,
+        /// The service.
+        near: String,
+    },
     /// No port is written, and the protocol has none of its own.
     #[error("{0:?} has no port; write PROTOCOL://HOST:PORT")]
     Port(String),
@@ -85,6 +94,7 @@ impl DeclaredError {
             Self::Target(_) => Self::Target(name()),
             Self::Scheme { .. } => Self::Scheme { scheme: name(), hint: String::new() },
             Self::Port(_) => Self::Port(name()),
+            Self::UnknownService { near, .. } => Self::UnknownService { name: name(), near },
         }
     }
 }
@@ -151,14 +161,60 @@ impl Declared {
     }
 }
 
-/// The connections that `--expect` declares, in their order.
+/// The connections that `--expect` declares, in their order. `project` is what the files say.
 ///
 /// # Errors
 ///
 /// Says which expectation cannot be understood, and what to write instead.
-pub fn derive(stack: &Stack, expectations: &[String]) -> Result<Vec<Connection>, DeclaredError> {
-    let each = expectations.iter().map(|text| Declared::option(text)?.derive(stack));
+pub fn derive(
+    stack: &Stack,
+    expectations: &[String],
+    project: Option<&Project>,
+) -> Result<Vec<Connection>, DeclaredError> {
+    let each = expectations.iter().map(|text| {
+        let found = Declared::option(text)?.derive(stack)?;
+        found.iter().try_for_each(|connection| spelt(connection, stack, project))?;
+        Ok(found)
+    });
     Ok(each.collect::<Result<Vec<_>, _>>()?.concat())
+}
+
+/// Whether a target's host is what it seems to be: a name that nobody has and that is nearly a service's is a slip. Other names
+/// that nobody has are what such a check finds. Where more may answer than the stack knows, as on the host and on networks of
+/// others, nothing is said; nor of a name that is not to exist.
+///
+/// # Errors
+///
+/// Names the service that was probably meant.
+pub fn spelt(connection: &Connection, stack: &Stack, project: Option<&Project>) -> Result<(), DeclaredError> {
+    let host = connection.target.host.as_str();
+    let asker = match &connection.from {
+        Vantage::Host | Vantage::Engine => return Ok(()),
+        from => from.container().and_then(|id| stack.by_id(id)),
+    };
+    let others = project.map(Project::names).unwrap_or_default();
+    let attached = asker.map(|asker| stack.namespace_owner(asker)).into_iter().flat_map(|asker| &asker.attachments);
+    let network = match &connection.from {
+        Vantage::Network { name, .. } => Some(name.as_str()),
+        _ => None,
+    };
+    let mut networks = attached.map(|at| at.network.as_str()).chain(network);
+    let external = |network: &Network| {
+        let key = network.key.as_ref();
+        key.is_none_or(|key| project.and_then(|it| it.networks.get(key)).is_some_and(|declared| declared.external))
+    };
+    let knows_others = asker.is_some_and(|asker| stack.namespace_owner(asker).on_host_network())
+        || networks.any(|name| stack.network(name).is_none_or(external));
+    let must_not_exist = connection.target.protocol == Protocol::Dns && connection.expect == Expectation::Closed;
+    let nobody = matches!(hosts::place(stack, asker, host), Place::Nobody) && !others.contains(&host);
+    if !nobody || knows_others || must_not_exist {
+        return Ok(());
+    }
+    let services = stack.services();
+    match nearest(host, services.iter().copied().chain(others.iter().copied())) {
+        Some(near) => Err(DeclaredError::UnknownService { name: name_told(host), near: near.to_owned() }),
+        None => Ok(()),
+    }
 }
 
 /// How whoever looks from there secures a connection that says TLS, or SASL, by its scheme.

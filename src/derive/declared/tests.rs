@@ -21,7 +21,7 @@ fn of(text: &str) -> Result<Vec<String>, String> {
         let behind = found.published.map(|published| format!(" ({})", published.service)).unwrap_or_default();
         format!("{} {not} {}{behind}", found.from, found.target)
     };
-    let found = derive(&shop(), &[text.to_owned()]).map_err(|error| error.to_string())?;
+    let found = derive(&shop(), &[text.to_owned()], None).map_err(|error| error.to_string())?;
     Ok(found.into_iter().map(shown).collect())
 }
 
@@ -60,7 +60,7 @@ fn redis_over_tls_is_no_mere_port() {
         (&["app#1 -> redis://redis:6379"], false, &["app -> redis:6379 redis://redis:6379"]),
     ] {
         let expected: Vec<_> = expected.iter().map(|&text| text.to_owned()).collect();
-        let mut connections = derive(&shop, &expected).unwrap();
+        let mut connections = derive(&shop, &expected, None).unwrap();
         if derived {
             let found = crate::derive::environment::derive(&shop).into_iter();
             connections.extend(found.filter(|found| found.from.to_string() == "app#1"));
@@ -84,7 +84,7 @@ fn schemes_of_kafka_say_how_its_client_connects() {
         ("SASL_SSL", Some("SASL_SSL")),
         ("kafka", None),
     ] {
-        let found = derive(&shop(), &[format!("host -> {scheme}://localhost:9093")]).unwrap().remove(0);
+        let found = derive(&shop(), &[format!("host -> {scheme}://localhost:9093")], None).unwrap().remove(0);
         assert_eq!(found.target.protocol, Protocol::Kafka);
         assert_eq!(found.security.kafka_protocol(), expected, "{scheme}");
     }
@@ -115,8 +115,54 @@ fn what_is_not_understood_says_what_to_write() {
 }
 
 #[test]
+fn a_host_that_is_nearly_a_service_is_a_slip() {
+    let mut shop = shop();
+    let mut far = container("far", "any:1");
+    far.attachments = vec![crate::stack::Attachment { network: "others".into(), ..Default::default() }];
+    let mut on_host = container("bare", "any:1");
+    on_host.network_mode = "host".into();
+    let mut mapped = container("mapped", "any:1");
+    mapped.extra_hosts = vec!["mysq1:10.9.9.9".into()];
+    shop.containers.extend([far, on_host, mapped]);
+    let project = Project { inactive: ["search".to_owned()].into(), ..Project::default() };
+    for (text, meant) in [
+        ("app#1 -> redes:6379", Some("redis")),
+        ("app#1 -> kafka://mysq1:9092", Some("mysql")),
+        ("app#1 -/-> redes:6379", Some("redis")),
+        ("app#1 -> dns://redes", Some("redis")),
+        ("app#1 -> Redis:6379", None),
+        ("network:default -> redes:6379", Some("redis")),
+        ("app#1 -> serach:9200", Some("search")),
+        // Names that others have, that nobody is like, and that are not to be.
+        ("app#1 -> search:9200", None),
+        ("app#1 -> nowhere:6379", None),
+        ("app#1 -> redes.example:6379", None),
+        ("app#1 -> 10.9.9.9:6379", None),
+        ("app#1 -> localhost:6379", None),
+        ("app#1 -> tcp://host.docker.internal:80", None),
+        ("app#1 -/-> dns://redes", None),
+        ("host -> redes:6379", None),
+        ("far -> redes:6379", None),
+        ("bare -> redes:6379", None),
+        ("mapped -> mysq1:3306", None),
+    ] {
+        let found = derive(&shop, &[text.to_owned()], Some(&project)).map(drop).map_err(|error| error.to_string());
+        match meant {
+            None => assert_eq!(found, Ok(()), "{text}"),
+            Some(name) => {
+                let error = found.expect_err(text);
+                assert!(
+                    error.starts_with("there is no service \"") && error.ends_with(&format!("(did you mean {name}?)")),
+                    "{error}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn credentials_are_taken_and_never_shown() {
-    let found = derive(&shop(), &["mysql -> mysql://u:s3cret@mysql:3306/shop".into()]).unwrap().remove(0);
+    let found = derive(&shop(), &["mysql -> mysql://u:s3cret@mysql:3306/shop".into()], None).unwrap().remove(0);
     assert_eq!(found.credentials.as_ref().map(|credentials| credentials.user.as_str()), Some("u"));
     assert!(!format!("{found:?}").contains("s3cret"), "{found:?}");
     let error = of("mysql -> mysql://u:s3cret@mysql:99999").unwrap_err();

@@ -387,7 +387,7 @@ fn no_value_makes_it_panic() {
             assert!(found.target.port != 0 && !found.target.host.is_empty(), "{name}={value}");
         }
         // Whatever a user types is answered, not survived by luck.
-        let _ = crate::derive::declared::derive(&stack, std::slice::from_ref(&value));
+        let _ = crate::derive::declared::derive(&stack, std::slice::from_ref(&value), None);
         let _ = crate::derive::declared::target(&stack, &value);
     }
 }

@@ -117,7 +117,7 @@ fn what_others_say_is_not_said_twice() {
 #[test]
 fn what_must_not_be_is_not_asked_for_as_well() {
     let stack = shop(&[]);
-    let known = crate::derive::declared::derive(&stack, &["app -/-> postgres://db:5432".into()]).unwrap();
+    let known = crate::derive::declared::derive(&stack, &["app -/-> postgres://db:5432".into()], None).unwrap();
     let seen = seen(&[("app", sockets(&[], &["172.30.0.3:5432", "172.30.0.4:8080?"]))]);
     assert_eq!(shown(&derive(&stack, &known, &seen, false)), ["app -> tcp://api:8080 unanswered connection"]);
 }
