@@ -59,6 +59,9 @@ pub enum DeclaredError {
         "{0:?} is no target; write PROTOCOL://HOST:PORT, such as kafka://kafka:29092, mysql://db:3306/shop or tcp://smtp:25"
     )]
     Target(String),
+    /// The port is a number that no port has.
+    #[error("{0:?} is no target: a port is 1 to 65535")]
+    PortNumber(String),
     /// A scheme that nobody knows.
     #[error("protocol {scheme:?} is not known{hint}; tcp:// looks at any port")]
     Scheme {
@@ -94,6 +97,7 @@ impl DeclaredError {
             Self::Target(_) => Self::Target(name()),
             Self::Scheme { .. } => Self::Scheme { scheme: name(), hint: String::new() },
             Self::Port(_) => Self::Port(name()),
+            Self::PortNumber(_) => Self::PortNumber(name()),
             Self::UnknownService { near, .. } => Self::UnknownService { name: name(), near },
         }
     }
@@ -248,6 +252,7 @@ fn arrow(text: &str) -> Result<(&str, &str, Expectation), DeclaredError> {
     };
     match (from.trim(), to.trim()) {
         ("", _) | (_, "") => Err(DeclaredError::Arrow(told(text))),
+        (from, _) if from.rsplit(' ').next().is_some_and(is_arrow) => Err(DeclaredError::Arrow(told(text))),
         (from, to) => Ok((from, to, expect)),
     }
 }
@@ -273,11 +278,16 @@ fn told(text: &str) -> String {
     text::line(
         &text
             .split(' ')
-            .map(|part| if part == "-/->" { part.to_owned() } else { word(part) })
+            .map(|part| if is_arrow(part) { part.to_owned() } else { word(part) })
             .collect::<Vec<_>>()
             .join(" "),
         120,
     )
+}
+
+/// Whether a word is an arrow, or was meant as one: `=>`, `-->`.
+fn is_arrow(word: &str) -> bool {
+    (1..=4).contains(&word.len()) && word.chars().all(|c| matches!(c, '-' | '=' | '/' | '>' | '<' | '~' | '→'))
 }
 
 /// A name that a user wrote, as an error may repeat it: what no service and no network can be called may be a secret.
@@ -302,7 +312,10 @@ pub fn target(stack: &Stack, text: &str) -> Result<Target, DeclaredError> {
 /// Says what is missing or not understood.
 pub fn target_and_credentials(stack: &Stack, text: &str) -> Result<(Target, Option<Credentials>), DeclaredError> {
     let text = text.trim();
-    let unusable = || DeclaredError::Target(told(text));
+    let unusable = || match has_no_port_number(text) {
+        true => DeclaredError::PortNumber(told(text)),
+        false => DeclaredError::Target(told(text)),
+    };
     let mut addresses = address::parse(text).into_iter();
     let (Some(address), None) = (addresses.next(), addresses.next()) else { return Err(unusable()) };
     let protocol = match (&address.form, address.scheme.as_deref()) {
@@ -333,6 +346,15 @@ pub fn target_and_credentials(stack: &Stack, text: &str) -> Result<(Target, Opti
         | Protocol::Dns => None,
     };
     Ok((target, address.credentials))
+}
+
+/// Whether what is written as the port of one address is a number, and none of a port.
+fn has_no_port_number(text: &str) -> bool {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let port = authority.rsplit_once(':').filter(|(host, _)| !host.contains(',')).map_or("", |(_, port)| port);
+    let number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    number && port.parse::<u16>().ok().is_none_or(|port| port == 0)
 }
 
 /// The protocol of a scheme and its own port.
