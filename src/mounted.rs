@@ -87,6 +87,15 @@ pub async fn from_containers(docker: &Docker, gathered: &mut Gathered) {
     }
 }
 
+/// Why a file's text cannot be read as what it is.
+fn mistake(file: &MountedFile) -> Option<String> {
+    format::mistake(file.rule.format_of(&file.path)?, &file.text)
+}
+
+fn unreadable(path: &str, container: &str, reason: &str) -> String {
+    crate::text::line(&format!("{path} of {container} cannot be read: {reason}"), 300)
+}
+
 /// One container's files.
 struct Gathering<'a> {
     container: &'a Container,
@@ -106,6 +115,11 @@ impl Gathering<'_> {
                     self.read(path, rule, None);
                 }
             }
+            for path in paths::folders(rule, self.mounts, &named) {
+                if known.insert(path.clone()) {
+                    self.note(&path, "it is a folder, as Docker makes one of a source that is not there");
+                }
+            }
         }
     }
 
@@ -118,11 +132,16 @@ impl Gathering<'_> {
             Some(Found::Host { file, within }) => match self.texts.read(&file, within.as_deref()) {
                 Some(Ok(text)) => (text, Source::Host(file)),
                 Some(Err(reason)) => {
-                    let words = format!("{} of {} cannot be read: {reason}", path, self.container.label());
-                    self.into.notes.push(crate::text::line(&words, 300));
+                    self.note(&path, &reason);
                     return;
                 }
-                None => return,
+                None => {
+                    // A file of a folder was only looked for; one that is mounted itself is meant to be there.
+                    if within.is_none() && file.symlink_metadata().is_err() {
+                        self.note(&path, "its source is not there");
+                    }
+                    return;
+                }
             },
             Some(Found::Inline(inline)) => (inline.text.clone(), inline.source.clone()),
             Some(Found::Engine(inline)) => {
@@ -132,10 +151,18 @@ impl Gathering<'_> {
             None => return,
         };
         let file = MountedFile { container, path, text, rule, named_by, source };
+        if let Some(reason) = mistake(&file) {
+            self.note(&file.path, &reason);
+        }
         if file.named_by.is_none() {
             self.named_within(&file);
         }
         self.into.files.push(file);
+    }
+
+    /// Says why a file is not read.
+    fn note(&mut self, path: &str, reason: &str) {
+        self.into.notes.push(unreadable(path, &self.container.label(), reason));
     }
 
     /// The files that a file names itself.

@@ -124,6 +124,11 @@ impl<'d> Mounts<'d> {
         self.folder(path).is_some()
     }
 
+    /// Whether a folder is mounted at this very path.
+    pub fn is_mounted_folder(&self, path: &str) -> bool {
+        self.is_folder(path) && matches!(self.over(path), Some((_, "")))
+    }
+
     /// The folder of this machine behind a path; one that leads out of what is mounted is none.
     fn folder(&self, path: &str) -> Option<PathBuf> {
         let (Kind::Here(source), rest) = self.over(path)? else { return None };

@@ -20,6 +20,15 @@ pub fn of(rule: &FileRule, mounts: &Mounts, named: &[Named]) -> Vec<String> {
     found
 }
 
+/// The paths at which a rule's file would be, and a folder is mounted: Docker makes one of a source that is not there.
+pub fn folders(rule: &FileRule, mounts: &Mounts, named: &[Named]) -> Vec<String> {
+    let by_option = named.iter().filter(|(option, _)| rule.is_named_by(option)).map(|(_, path)| path.as_str());
+    let usual = rule.paths.iter().map(String::as_str).filter(|path| path.starts_with('/') && !path.contains('*'));
+    let has_extension = |path: &str| Path::new(path).extension().is_some_and(|extension| extension != "d");
+    let of_files = by_option.chain(usual).filter(|path| has_extension(path));
+    of_files.filter(|path| mounts.is_mounted_folder(path)).map(str::to_owned).collect()
+}
+
 /// The files behind a path that something names: itself, with `*` in its last part, or what is in the folder.
 pub fn named(rule: &FileRule, mounts: &Mounts, path: &str) -> Vec<String> {
     let readable = |path: &str| rule.format_of(path).is_some();

@@ -124,6 +124,33 @@ fn files_are_found_where_technologies_look_and_where_they_are_named() {
 }
 
 #[test]
+fn a_file_that_is_broken_or_not_there_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write(at, "broken.yml", "scrape_configs:\n  - job_name: [a\n");
+    write(at, "good.yml", "scrape_configs: []\n");
+    write(at, "empty.yml", "");
+    write(at, "made/keep", "");
+    let usual = "/etc/prometheus/prometheus.yml";
+    for (source, target, command, said) in [
+        ("broken.yml", usual, "", Some("/etc/prometheus/prometheus.yml of app cannot be read: ")),
+        ("made", usual, "", Some("prometheus.yml of app cannot be read: it is a folder, as Docker makes one")),
+        ("gone.yml", usual, "", Some("prometheus.yml of app cannot be read: its source is not there")),
+        ("made", "/p/own.yml", "--config.file=/p/own.yml", Some("/p/own.yml of app cannot be read: it is a folder")),
+        ("good.yml", usual, "", None),
+        ("empty.yml", usual, "", None),
+        ("made", "/etc/prometheus", "", None),
+        ("made", "/p/other.yml", "", None),
+        ("gone", "/data", "", None),
+    ] {
+        let stack = one(at, "prom/prometheus", command, &[], &[(source, target)]);
+        let notes = from_disk(&stack, None, Whereabouts::Declared).notes;
+        assert_eq!(notes.len(), usize::from(said.is_some()), "{source} {target}: {notes:?}");
+        assert!(notes.iter().all(|note| note.contains(said.unwrap_or_default())), "{notes:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_read_is_said_and_what_is_elsewhere_is_asked_of_the_engine() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();

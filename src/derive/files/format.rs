@@ -28,6 +28,19 @@ pub fn entries(format: Format, text: &str) -> Vec<Entry> {
     }
 }
 
+/// Why a text cannot be read as what it is, where it is a tree of settings. A template is not one yet, and no mistake.
+#[must_use]
+pub fn mistake(format: Format, text: &str) -> Option<String> {
+    if ["{{", "{%", "<%"].iter().any(|mark| text.contains(mark)) {
+        return None;
+    }
+    match format {
+        Format::Yaml | Format::Json => tree::mistake(text),
+        Format::Toml => toml::mistake(text),
+        _ => None,
+    }
+}
+
 /// Caddy writes `{$NAME:default}`.
 fn with_usual_placeholders(mut entries: Vec<Entry>) -> Vec<Entry> {
     for entry in &mut entries {
@@ -121,6 +134,25 @@ mod tests {
             let told = |entry: &Entry| format!("{}={} {}:{}", entry.key, entry.value, entry.line, entry.column);
             let found: Vec<_> = entries(format, text).iter().map(told).collect();
             assert_eq!(found, expected, "{format:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_where() {
+        for (format, text, expected) in [
+            (Format::Yaml, "a:\n  - b: [1\n", Some("line 2")),
+            (Format::Yaml, "a: 1\na: 2\n", Some("line 2")),
+            (Format::Json, "{\"a\": 1,\n\"b\": }}", Some("line 2")),
+            (Format::Toml, "a = 1\nb = \n", Some("line 2")),
+            (Format::Yaml, "a: {{ template }}\n", None),
+            (Format::Yaml, "a: <%= b %>\n  - c\n", None),
+            (Format::Yaml, "", None),
+            (Format::Toml, "a = 1\n", None),
+            (Format::Nginx, "{", None),
+        ] {
+            let found = mistake(format, text);
+            assert_eq!(found.is_some(), expected.is_some(), "{text}: {found:?}");
+            assert!(found.is_none_or(|found| found.contains(expected.unwrap_or_default())), "{text}");
         }
     }
 }

@@ -20,6 +20,15 @@ pub fn entries(text: &str) -> Vec<Entry> {
     reader.found
 }
 
+/// Why a text cannot be read.
+#[must_use]
+pub fn mistake(text: &str) -> Option<String> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let wrong = Document::parse(text).err()?;
+    let before = wrong.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    Some(format!("it is no TOML, in line {}", before.matches('\n').count() + 1))
+}
+
 struct Reader<'a> {
     text: &'a str,
     /// Where each line starts.

@@ -12,6 +12,13 @@ pub fn entries(text: &str) -> Vec<Entry> {
     documents(text).concat()
 }
 
+/// Why a text cannot be read.
+#[must_use]
+pub fn mistake(text: &str) -> Option<String> {
+    let wrong = yaml::parse(text.strip_prefix('\u{feff}').unwrap_or(text), 0).err()?;
+    Some(format!("{}, in line {}", wrong.reason, wrong.line))
+}
+
 /// The values of each document of a text.
 #[must_use]
 pub fn documents(text: &str) -> Vec<Vec<Entry>> {
