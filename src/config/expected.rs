@@ -69,6 +69,11 @@ fn at_length(long: &Long, whole: &Location, within: &Within, into: &mut Vec<Expe
             "this says how an answer must be, and there is no `to` that must answer",
         ));
     }
+    let both = long.not.0.iter().find(|not| long.to.0.iter().any(|to| to.value.trim() == not.value.trim()));
+    if let Some(both) = both {
+        let reason = "this must not be reachable, and under `to` it must be: one of the two must go";
+        return Err(ConfigError::at(&within.location(both.place), reason));
+    }
     let wanted = Wanted { conditions: Vec::new(), timeout: long.timeout.map(|time| time.0) };
     for from in &long.from.0 {
         for (targets, expect) in [(&long.to, Expect::Answers), (&long.not, Expect::Closed)] {
@@ -99,14 +104,29 @@ fn origin(at: &Location, because: Option<&str>) -> Origin {
     Origin { kind: OriginKind::Declared, name, value: None, location: Some(at.clone()) }
 }
 
+/// Whether a header can be called so (RFC 9110, 5.6.2).
+fn is_token(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
 fn conditions(long: &Long, within: &Within) -> Result<Vec<(Condition, Spot)>, ConfigError> {
     let mut found = Vec::new();
     if let Some(At { value: Many(ranges), place }) = &long.status {
+        if ranges.is_empty() {
+            return Err(ConfigError::at(
+                &within.location(*place),
+                "it names no status: write 200, 2xx, 200-299, or a list",
+            ));
+        }
         let ranges = ranges.iter().map(|range| range.value.0).collect();
         found.push((Condition::Status(ranges), within.spot(*place)));
     }
     if let Some(At { value: headers, place }) = &long.headers {
         for (name, value) in headers {
+            if !is_token(name) {
+                let reason = format!("{:?} is no name of a header", text::line(name, 60));
+                return Err(ConfigError::at(&within.location(*place), reason));
+            }
             let question = Question::Header { name: name.to_ascii_lowercase(), value: value.trim().to_owned() };
             found.push((Condition::Http(question), within.spot(*place)));
         }
@@ -141,6 +161,9 @@ fn conditions(long: &Long, within: &Within) -> Result<Vec<(Condition, Spot)>, Co
         found.push((Condition::Addresses(places.iter().map(meant).collect()), at));
     }
     if let Some(time) = &long.within {
+        if time.value.0.is_zero() {
+            return Err(ConfigError::at(&within.location(time.place), "no answer comes within no time: write 200ms"));
+        }
         found.push((Condition::Within(time.value.0), within.spot(time.place)));
     }
     if let Some(headroom) = &long.headroom {

@@ -73,6 +73,11 @@ fn every_mistake_has_its_place_and_says_what_to_write() {
             "expect:\n  - from: a\n    not: a:1\n    status: 200\n",
             "crosscheck.yaml:4:13: this says how an answer must be, and there is no `to`",
         ),
+        ("expect:\n  - {from: a, to: http://a, status: []}\n", "crosscheck.yaml:2:37: it names no status"),
+        ("expect:\n  - {from: a, to: http://a, within: 0s}\n", "crosscheck.yaml:2:37: no answer comes within no time"),
+        ("expect:\n  - {from: a, to: [b:1, c:1], not: c:1}\n", ": this must not be reachable, and"),
+        ("expect:\n  - {from: a, to: http://a, headers: {x y: z}}\n", ": \"x y\" is no name of a header"),
+        ("expect:\n  - {from: a, to: http://a, headers: {'x:': z}}\n", "\"x:\" is no name of a header"),
         ("silence:\n  - reason: x\n", "crosscheck.yaml:2:5: it names neither a `rule` nor a `check`"),
         ("silence:\n  - rule: kafka-topic-missing\n", "crosscheck.yaml:2:5: `reason` is missing here"),
         (
@@ -168,6 +173,7 @@ fn nothing_at_all_is_no_mistake() {
         "technologies:\ntimeout:\nexternal:\n",
         "x-own: &own {from: a}\nexpect:\n  - {<<: *own, to: b:1}\n",
         "x-: 1\n",
+        "expect:\n  - {from: a, to: http://a, headers: {}, json: {}, not: [a:1]}\n",
         "\u{feff}timeout: 3s\r\n",
     ] {
         assert!(of(text).is_ok(), "{text:?}");
