@@ -248,8 +248,9 @@ impl Technology {
         let mut variables = variables.filter(|(_, right, written)| right != written);
         let lower = |name: &String| (name.to_ascii_lowercase() != *name).then(|| name.to_ascii_lowercase());
         let mut schemes = self.schemes.iter().chain(&self.tls_schemes).filter_map(|name| Some((name, lower(name)?)));
-        let whole = |name: &String| (!name.contains('/')).then(|| format!("library/{}", name.to_ascii_lowercase()));
-        let mut images = self.images.iter().filter_map(|name| Some((name, whole(name).or_else(|| lower(name))?)));
+        // A registry, a tag or a digest is none of what is compared.
+        let images = self.images.iter().map(|name| (name, super::repository_path(name)));
+        let mut images = images.filter(|(name, right)| *name != right);
         let found = variables.next().map(|(name, right, _)| (name, right));
         let found = found.or_else(|| schemes.next()).or_else(|| images.next()).map(|(name, right)| (name, Some(right)));
         found.or_else(|| self.programs.iter().find_map(Program::misspelt).map(|name| (name, None)))
