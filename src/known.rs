@@ -64,7 +64,7 @@ impl Known {
         else {
             return Err(why);
         };
-        let Some(known) = Self::of_files(shared)? else { return Err(why.into()) };
+        let Some(known) = Self::of_files(shared)? else { return Err(Unknown::Nothing(why)) };
         match why {
             StackError::NothingRuns { project, .. } => {
                 eprintln!("crosscheck: nothing of project `{project}` runs: this is the plan of its files");
@@ -108,6 +108,9 @@ pub enum Unknown {
     /// There is no stack to look at.
     #[error(transparent)]
     Stack(#[from] StackError),
+    /// There is no stack to look at, and no file that says what would be one.
+    #[error("{0}; no compose file is here either: go to the folder of one, or name it with -f")]
+    Nothing(StackError),
     /// What users declare beside it is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),

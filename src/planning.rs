@@ -6,7 +6,8 @@ use anyhow::Context;
 
 use crate::cli::Shared;
 use crate::compose::Project;
-use crate::derive::{self, Connection, declared, outside, sockets};
+use crate::derive::declared::{self, DeclaredError};
+use crate::derive::{self, Connection, outside, sockets};
 use crate::interrupt::Interrupt;
 use crate::known::Known;
 use crate::learn::learn;
@@ -46,7 +47,7 @@ pub struct Plan {
 pub fn planned(known: &Known, shared: &Shared, asked: &Asked) -> anyhow::Result<Plan> {
     let stack = &known.stack;
     let project = known.project.as_ref();
-    let mut connections = declared::derive(stack, asked.expected, project)?;
+    let mut connections = declared::derive(stack, asked.expected, project).map_err(|error| absent(error, project))?;
     for expectation in &known.config.expect {
         connections.extend(expectation.derive(stack, known.project.as_ref())?);
     }
@@ -64,7 +65,7 @@ pub fn planned(known: &Known, shared: &Shared, asked: &Asked) -> anyhow::Result<
     // Names that do not exist are said, and never narrow a run down to nothing.
     let vantages = |names: &[String]| -> Result<Vec<_>, _> {
         let found = names.iter().map(|name| declared::vantages(stack, name)).collect::<Result<Vec<_>, _>>();
-        found.map(|found| found.concat())
+        found.map(|found| found.concat()).map_err(|error| absent(error, project))
     };
     let from = vantages(&shared.from)?.into_iter().map(|vantage| vantage.looked_from(&stack.engine)).collect();
     let narrow = Narrow { services: vantages(asked.services)?, from, to: shared.to.clone() };
@@ -77,6 +78,29 @@ pub fn planned(known: &Known, shared: &Shared, asked: &Asked) -> anyhow::Result<
         );
     }
     Ok(Plan { checks, about: narrowed.then_some(named), connections, narrow })
+}
+
+/// A service that the files declare and that the stack has nothing of is no unknown one: it says why.
+fn absent(error: DeclaredError, project: Option<&Project>) -> anyhow::Error {
+    let DeclaredError::UnknownVantage { name, .. } = &error else { return error.into() };
+    let service = name.split('#').next().unwrap_or_default();
+    match project {
+        Some(project) if project.inactive.contains(service) => {
+            anyhow::anyhow!("no profile is active that has {service}: name one with --profile")
+        }
+        Some(project) if project.services.contains_key(service) => {
+            anyhow::anyhow!("nothing of {service} runs: start it first")
+        }
+        _ => error.into(),
+    }
+}
+
+/// Says why a run that looks at nothing ends as it does; `narrowed` where a part of the stack was asked for.
+pub fn say_empty(shared: &Shared, narrowed: bool) {
+    if !shared.quiet {
+        let why = if narrowed { "nothing that was asked for is a check" } else { "there is nothing to check" };
+        eprintln!("crosscheck: {why}, so the exit code is 2; --allow-empty makes it 0");
+    }
 }
 
 impl Plan {

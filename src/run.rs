@@ -18,7 +18,7 @@ use crate::looking::Looking;
 use crate::observe::{How, Sessions};
 use crate::output::Output;
 use crate::plan::Origin;
-use crate::planning::{Asked, Plan, planned};
+use crate::planning::{Asked, Plan, planned, say_empty};
 use crate::probe::kafka;
 use crate::report::{Report, build as assemble};
 use crate::rule::{Facts, Seen, Verdict};
@@ -167,6 +167,10 @@ async fn look(
     let code = if interrupted { exit::INTERRUPTED } else { exit::code(&report.summary, leniency) };
     finish(&mut report, started, code);
     output.end(&report)?;
+    let looked = report.summary.pass + report.summary.fail + report.summary.inconclusive;
+    if looked == 0 && code == exit::INCONCLUSIVE {
+        say_empty(shared, facts.about.is_some() || !shared.rule.is_empty());
+    }
     // What a part of the stack does not show may well be there.
     let whole = facts.about.is_none() && shared.rule.is_empty() && !interrupted;
     for note in note.into_iter().chain(silent.into_iter().filter(|_| whole)) {

@@ -187,6 +187,28 @@ fn technologies_of_the_users_own_count_and_their_mistakes_are_said() {
 }
 
 #[test]
+fn what_is_not_there_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, _, message) = in_folder(folder.path(), &["plan"]);
+    assert!(code == Some(2) && message.contains("no compose file is here either"), "{message}");
+    let compose = "services: {app: {image: a}, job: {image: a, profiles: [slow]}, redis: {image: redis}}\n";
+    std::fs::write(folder.path().join("compose.yaml"), compose).unwrap();
+    for (arguments, word) in [
+        (&["plan", "job"][..], "no profile is active that has job: name one with --profile"),
+        (&["plan", "--from", "job"], "no profile is active that has job"),
+        (&["plan", "--expect", "job -> redis:6379"], "no profile is active that has job"),
+        (&["plan", "jb"], "there is no service \"jb\""),
+        (&["plan", "--expect", "app -> redes:6379"], "there is no service \"redes\" (did you mean redis?)"),
+        (&["plan", "--to", "nowhere"], "--allow-empty"),
+    ] {
+        let (code, _, message) = in_folder(folder.path(), arguments);
+        assert!(code == Some(2) && message.contains(word), "{arguments:?}: {message}");
+    }
+    let (code, _, message) = in_folder(folder.path(), &["plan", "--allow-empty"]);
+    assert!(code == Some(0) && !message.contains("--allow-empty"), "{message}");
+}
+
+#[test]
 fn what_users_declare_is_planned_and_its_mistakes_are_said() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name);

@@ -9,7 +9,7 @@ use crate::exit;
 use crate::interrupt::Interrupt;
 use crate::known::Known;
 use crate::output::Output;
-use crate::planning::{Asked, planned};
+use crate::planning::{Asked, planned, say_empty};
 use crate::report::{Report, build as assemble};
 use crate::run::finish;
 use crate::stack::connect::Connection;
@@ -41,6 +41,9 @@ pub async fn plan(shared: &Shared, options: &PlanOptions) -> anyhow::Result<u8> 
         report.services.iter_mut().for_each(|service| service.state = "declared".into());
     }
     report.checks = plan.checks.iter().map(assemble::planned).collect();
+    if plan.checks.is_empty() && !shared.allow_empty && !interrupted && !is_document {
+        say_empty(shared, plan.about.is_some());
+    }
     let code = match (interrupted, plan.checks.is_empty() && !shared.allow_empty) {
         (true, _) => exit::INTERRUPTED,
         (false, true) => exit::INCONCLUSIVE,
