@@ -65,7 +65,8 @@ fn properties(value: &str) -> Option<Vec<(String, String)>> {
     let pair = |line: &str| {
         let (name, value) = line.split_once('=')?;
         let name = name.trim();
-        let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        // What begins with a hyphen is an option, and what follows it on its line is another: `-Da.b=c -Dd.e=f`.
+        let is_name = !name.starts_with('-') && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
         (is_name && name.contains('.')).then(|| (name.to_owned(), value.trim().to_owned()))
     };
     lines.map(pair).collect::<Option<Vec<_>>>().filter(|found| !found.is_empty())
@@ -124,6 +125,12 @@ mod tests {
             (r#"{"spring.data.redis.url": "redis://redis"}"#, &["spring.data.redis.url=redis://redis"]),
             ("kafka:\n  brokers:\n    - a:1\n    - b:2\n", &["kafka.brokers=a:1", "kafka.brokers=b:2"]),
             ("-Xmx1g -Dspring.data.redis.host=redis -Da='b c'", &["spring.data.redis.host=redis", "a=b c"]),
+            (
+                "-Dspring.kafka.bootstrap-servers=kafka:9092 -Dx.y=z",
+                &["spring.kafka.bootstrap-servers=kafka:9092", "x.y=z"],
+            ),
+            ("-Da.b=c -Xmx1g", &["a.b=c"]),
+            ("-Da.b=c\n-Dd.e=f", &["a.b=c", "d.e=f"]),
             ("bootstrap.servers=kafka:9092", &["bootstrap.servers=kafka:9092"]),
             ("# c\nbootstrap.servers = kafka:9092\nacks.all=1\n", &["bootstrap.servers=kafka:9092", "acks.all=1"]),
             (
@@ -148,6 +155,8 @@ mod tests {
             "-----BEGIN KEY-----\nabc\n-----END KEY-----",
             "define(",
             "-D",
+            "--some.option=x",
+            "-Xlog.file=x",
             "server {\n  listen 80;\n}",
             "postgres://u:p@db/x?application.name=y",
         ] {
