@@ -1,6 +1,25 @@
 //! Tables: what collects, ships and shows metrics, logs and traces.
 
-use super::hold;
+use super::{file, hold, shop, told};
+
+#[test]
+fn a_data_source_speaks_what_its_type_does() {
+    let image = "grafana/grafana";
+    for (source, expected) in [
+        ("type: postgres, url: 'db:5432'", "app -> postgres://db:5432 1"),
+        ("type: grafana-postgresql-datasource, url: db", "app -> postgres://db:5432 1"),
+        ("type: mysql, url: 'mysql:3306'", "app -> mysql://mysql:3306 1"),
+        ("type: mssql, url: 'api:1433'", "app -> tcp://api:1433 1"),
+        ("type: influxdb, url: 'influxdb:8086'", "app -> http://influxdb:8086/ping 1"),
+        ("type: elasticsearch, access: proxy, url: 'http://elasticsearch:9200'", "app -> http://elasticsearch:9200 1"),
+        ("type: redis-datasource, url: 'redis://redis:6379'", "app -> redis://redis:6379 1"),
+        ("url: 'prometheus:9090'", "app -> http://prometheus:9090/-/ready 1"),
+    ] {
+        let text = format!("datasources: [{{{source}}}]");
+        let file = file(image, "/etc/grafana/provisioning/datasources/x.yaml", &text);
+        assert_eq!(told(&shop(image, &[]), &[file]), [expected], "{source}");
+    }
+}
 
 #[test]
 fn whom_they_ask_and_whom_they_send_to_stands_at_known_keys() {
