@@ -50,6 +50,8 @@ mod beside;
 #[cfg(test)]
 mod brokers;
 #[cfg(test)]
+mod names;
+#[cfg(test)]
 mod particulars;
 #[cfg(test)]
 mod paths;

@@ -22,6 +22,11 @@ const FILE_SERVERS: &[&str] = &["nginx", "httpd", "caddy"];
 /// Images that send requests to whatever they are told, and follow no links.
 const LOAD_GENERATORS: &str = "load-generators";
 
+/// Words of services that ask what others only link to: tests, and proxies.
+const ASKING: &str = "\
+    bff bench cypress e2e gateway ingress k6 lighthouse load locust nginx playwright prerender proxy selenium smoke test \
+    tester tests";
+
 /// Variables that say on which port the container itself listens.
 const OWN_PORT: &[&str] =
     &["PORT", "SERVER_PORT", "APP_PORT", "HTTP_PORT", "LISTEN_PORT", "API_PORT", "ASPNETCORE_HTTP_PORTS"];
@@ -118,10 +123,25 @@ impl Asked<'_> {
         self.variable.is_followed(self.known.is_some_and(|known| known.exact)) || self.is_front_end()
     }
 
+    /// Whether a URL of a service is there for people by the variable's name, and nobody asks it from this container.
+    pub(super) fn is_link(&self) -> bool {
+        let listed = self.known.is_some_and(|known| known.exact);
+        let asks = || self.is_load_generator() || self.is_called(ASKING);
+        !self.certain && !listed && (self.variable.is_link() || (self.variable.is_application_link() && !asks()))
+    }
+
+    /// Whether one of these words stands in the service's name.
+    fn is_called(&self, names: &str) -> bool {
+        let service = self.container.service.to_ascii_lowercase();
+        let mut words = service.split(|c: char| !c.is_ascii_alphanumeric());
+        words.any(|word| names.split_ascii_whitespace().any(|known| known == word))
+    }
+
     fn is_front_end(&self) -> bool {
         let service = self.container.service.to_ascii_lowercase();
         let mut words = service.split(|c: char| !c.is_ascii_alphanumeric());
-        words.any(|word| FRONT_ENDS.split_ascii_whitespace().any(|known| known == word) || word.ends_with("frontend"))
+        self.is_called(FRONT_ENDS)
+            || words.any(|word| word.ends_with("frontend"))
             || self.environment.iter().any(|(name, _)| Variable::new(name).is_for_browsers())
             || technology(self.container).is_some_and(|known| FILE_SERVERS.contains(&known.id.as_str()))
     }

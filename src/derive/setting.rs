@@ -235,6 +235,7 @@ fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Conne
         Place::Containers(all) => {
             !all.iter().any(|other| other.service == asked.container.service)
                 && (!bare || is_port_of(all, asked, address, port))
+                && !((meaning.http || bare) && asked.is_link())
         }
         Place::Loopback => asked.loopback_counts(address, port, meaning.http),
         Place::Gateway => {
@@ -336,6 +337,9 @@ fn is_probably_misspelt(asked: &Asked, address: &Address, meaning: &Meaning) -> 
         return address.scheme.is_none() || meaning.understood;
     }
     if meaning.http {
+        if asked.is_link() {
+            return false;
+        }
         let public = asked.variable.is_followed(false);
         let near = hosts::nearest(asked.stack, &host).is_some();
         // Nobody's browser knows a name that is nearly a service's.

@@ -73,6 +73,23 @@ static FOLLOWED_ENDS: Words = Words::of(
 /// The same, as whole names.
 static FOLLOWED_NAMES: Words = Words::of("SERVER_URL URL");
 
+/// Ends of names whose URLs are for people, whoever serves what they lead to: a reverse proxy in the stack, too. They are
+/// written as one word, and begin where a word of the name does.
+static LINKS: Words = Words::of(
+    "\
+    ABSOLUTEURI ABSOLUTEURL CANCELURL CANONICALURL EXTERNALBASEURL EXTERNALHOST EXTERNALHOSTNAME EXTERNALURI EXTERNALURL \
+    HOMEPAGEURL RETURNURL ROOTURI ROOTURL SITEURL STATICURL SUCCESSURL WEBSERVERBASEURL WEBSITEURL WPHOME",
+);
+
+/// Whole names of the same, which tests and proxies have for what they ask.
+static APPLICATION_LINKS: Words = Words::of("APP_URI APP_URL CLIENT_URL FRONTEND_URL FRONT_URL WEBAPP_URL");
+
+/// Words beside `ROOT_URL` and its like that say who asks for it: another server.
+static ASKED: Words = Words::of("API BACKEND INTERNAL REMOTE SERVICE UPSTREAM");
+
+/// Words after `PUBLIC` of what servers fetch.
+static PUBLIC_KEYS: Words = Words::of("CERT CERTS KEY KEYS");
+
 /// Prefixes of settings that a build hands to the browser.
 static BROWSER_PREFIXES: Words = Words::of(
     "\
@@ -129,7 +146,10 @@ impl Variable {
     /// Whether it says that the value is no address that this container connects to.
     #[must_use]
     pub fn says_elsewhere(&self) -> bool {
-        has(&NAMES_ELSEWHERE, &self.name) || self.words().any(|word| has(&ELSEWHERE, word)) || self.last() == "PROXY"
+        // `AllowedOrigins`, as .NET writes it.
+        let is_elsewhere =
+            |word: &str| has(&ELSEWHERE, word) || word.starts_with("ALLOWED") || word.ends_with("ORIGINS");
+        has(&NAMES_ELSEWHERE, &self.name) || self.words().any(is_elsewhere) || self.last() == "PROXY"
     }
 
     /// Whether it says that a value that is no URL is something other than an address.
@@ -166,6 +186,28 @@ impl Variable {
             ["URL", "URI"].iter().find_map(|end| word.strip_suffix(end)).is_some_and(|rest| has(&FOLLOWED, rest))
         };
         self.words().any(|word| has(&FOLLOWED, word) || glued(word)) || self.is_for_browsers() || (ends && !listed)
+    }
+
+    /// Whether it says that its URL is for people, even where it leads to a service of the stack.
+    #[must_use]
+    pub fn is_link(&self) -> bool {
+        let words: Vec<_> = self.words().collect();
+        if words.contains(&"INTERNAL") {
+            return false;
+        }
+        let is_public = |pair: &[&str]| pair[0] == "PUBLIC" && !has(&PUBLIC_KEYS, pair[1]);
+        let glued = ["PUBLICURL", "PUBLICURI", "EXTERNALURL"].iter().any(|end| self.last().ends_with(end));
+        let ends = (0..words.len()).any(|start| has(&LINKS, &words[start..].concat()));
+        words.windows(2).any(is_public)
+            || glued
+            || (ends && !words.iter().any(|word| has(&ASKED, word)))
+            || self.name.starts_with("OVERWRITE")
+    }
+
+    /// Whether it is the usual name of the URL at which an application's users find it.
+    #[must_use]
+    pub fn is_application_link(&self) -> bool {
+        has(&APPLICATION_LINKS, &self.name)
     }
 
     /// Whether it is a setting that a build hands to the browser.

@@ -1,0 +1,21 @@
+//! A table: what names say of who asks an address, and of what belongs to it.
+
+use super::tests::{of, shop};
+
+#[test]
+fn names_say_who_follows_an_address_and_what_belongs_to_it() {
+    for (variables, expected) in [
+        // Links by a part of their names alone.
+        (&[("EXTERNAL_API_URL", "http://api:4000")][..], &["http://api:4000"][..]),
+        (&[("API_ROOT_URL", "http://api:4000")], &["http://api:4000"]),
+        (&[("SITE_INTERNAL_URL", "http://api:4000")], &["http://api:4000"]),
+        (&[("JWT_PUBLIC_KEY_URL", "http://api:4000/keys")], &["http://api:4000"]),
+        (&[("ORDERS_BASE_URL", "http://api:4000")], &["http://api:4000"]),
+        (&[("SLACK_WEBHOOK_URL", "http://api:4000")], &["http://api:4000"]),
+        (&[("COMPOSITE_URL", "http://api:4000")], &["http://api:4000"]),
+        (&[("PUBLIC_STORE", "x"), ("STATIC_STORE", "redis://redis:6379")], &["redis://redis:6379 credentials=none"]),
+    ] {
+        let expected: Vec<_> = expected.iter().map(|&line| line.to_owned()).collect();
+        assert_eq!(of(&shop(variables)), expected, "{variables:?}");
+    }
+}
