@@ -83,6 +83,12 @@ impl Sources {
     /// The place where a word first stands within a place as a whole: no part of a longer name or number.
     #[must_use]
     pub fn first(&self, place: Place, word: &str) -> Option<Place> {
+        self.first_behind(place, word, &|_| true)
+    }
+
+    /// As [`Sources::first`], of those that `counts` says so of, given what stands before the word on its line.
+    #[must_use]
+    pub fn first_behind(&self, place: Place, word: &str, counts: &dyn Fn(&str) -> bool) -> Option<Place> {
         let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
         for (number, line) in self.get(place.file).lines(place) {
             let first = if number == place.line { place.column } else { 1 };
@@ -96,7 +102,8 @@ impl Sources {
                     || after.strip_prefix('.').is_some_and(|rest| rest.starts_with(is_part));
                 let column = before.chars().count() + 1;
                 let end_column = column + word.chars().count();
-                if !joined && !word.is_empty() && column >= first && end_column <= behind {
+                let within = !word.is_empty() && column >= first && end_column <= behind;
+                if within && !joined && counts(before) {
                     return Some(Place { line: number, column, end_line: number, end_column, ..place });
                 }
             }

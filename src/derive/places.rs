@@ -88,14 +88,24 @@ fn of_words<'a>(
     let (address, host) = (connection.target.address(), &connection.target.host);
     let shapes = [address, format!("//{host}"), format!("@{host}"), host.clone()];
     // What a word does not hold does not stand at its place, whatever else does: one line can be several words.
-    shapes.iter().find_map(|shape| {
-        let mut places = words.iter().filter(|word| word.value.contains(shape.as_str()));
-        let mark = shape.trim_start_matches(['/', '@']);
-        places.find_map(|word| {
-            let found = project.sources.first(word.place, shape)?;
-            Some(Place { column: found.column + (shape.len() - mark.len()), ..found })
+    let find = |counts: &dyn Fn(&str) -> bool| {
+        shapes.iter().find_map(|shape| {
+            let mut places = words.iter().filter(|word| word.value.contains(shape.as_str()));
+            let mark = shape.trim_start_matches(['/', '@']);
+            places.find_map(|word| {
+                let found = project.sources.first_behind(word.place, shape, counts)?;
+                Some(Place { column: found.column + (shape.len() - mark.len()), ..found })
+            })
         })
-    })
+    };
+    find(&|before| !is_said(before)).or_else(|| find(&|_| true))
+}
+
+/// Whether what a script says next on this line is told to people alone: a comment, or the words of `echo`.
+fn is_said(before: &str) -> bool {
+    let command = before.rsplit([';', '|', '&', '(', ')']).next().unwrap_or_default();
+    let mut words = command.split_whitespace().map(|word| word.trim_matches(['"', '\'', '[', ',']));
+    words.any(|word| matches!(word, "echo" | "printf")) || before.trim_start().starts_with('#') || before.contains(" #")
 }
 
 /// Where a published port is declared.
@@ -182,6 +192,30 @@ services:
                 "postgres://db:5432 c.yaml:7:18",
             ]
         );
+    }
+
+    #[test]
+    fn in_a_script_the_place_is_where_a_program_is_told() {
+        for (script, expected) in [
+            ("nc -z db 5432\n      echo db:5432", (8, 13)),
+            ("echo waiting for db:5432\n      nc -z db 5432", (9, 13)),
+            ("# db:5432 first\n      psql -h db -p 5432", (9, 15)),
+            ("true # db:5432\n      psql postgres://u@db:5432/x", (9, 25)),
+            ("echo db:5432 && psql postgres://u@db:5432/x", (8, 41)),
+            ("printf 'db:5432'; nc -z db 5432", (8, 31)),
+        ] {
+            let compose = format!(
+                "services:\n  db: {{image: 'postgres:16'}}\n  app:\n    image: orders:1\n    entrypoint: [sh, -c]\n\
+                 \x20   command:\n    - |\n      {script}\n"
+            );
+            let set = Set { files: vec!["/shop/c.yaml".into()], directory: "/shop".into(), variables: [].into() };
+            let project = read(&set, &[], &|_| Ok(compose.clone())).unwrap();
+            let stack = as_stack(&project, "shop");
+            let found = derive::all(&stack, Some(&project), &[], Path::new("/shop"));
+            let places: Vec<_> =
+                found.iter().filter_map(|it| it.origin.location.as_ref()).map(|at| (at.line, at.column)).collect();
+            assert_eq!(places, [expected], "{script}");
+        }
     }
 
     #[test]
