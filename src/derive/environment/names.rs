@@ -14,6 +14,12 @@ fn names_say_who_follows_an_address_and_what_belongs_to_it() {
         (&[("SLACK_WEBHOOK_URL", "http://api:4000")], &["http://api:4000"]),
         (&[("COMPOSITE_URL", "http://api:4000")], &["http://api:4000"]),
         (&[("PUBLIC_STORE", "x"), ("STATIC_STORE", "redis://redis:6379")], &["redis://redis:6379 credentials=none"]),
+        (&[("CASSANDRA_CONTACT_POINTS", "api"), ("CASSANDRA_PORT", "9142")], &["tcp://api:9142"]),
+        (&[("CASSANDRA_CONTACT_POINTS", "api,php")], &["tcp://api:9042", "tcp://php:9042"]),
+        (&[("spring.cassandra.contact-points", "api"), ("spring.cassandra.port", "9142")], &["tcp://api:9142"]),
+        (&[("MINIO_ENDPOINT", "api"), ("MINIO_PORT", "9100")], &["http://api:9100"]),
+        (&[("MINIO_ENDPOINT", "http://api:9000")], &["http://api:9000/minio/health/live"]),
+        (&[("MINIO_ENDPOINT", "api:9000")], &["http://api:9000/minio/health/live"]),
     ] {
         let expected: Vec<_> = expected.iter().map(|&line| line.to_owned()).collect();
         assert_eq!(of(&shop(variables)), expected, "{variables:?}");
