@@ -23,7 +23,12 @@ pub(super) fn parse(value: &str) -> Option<Vec<Address>> {
         Some((scheme @ ("mysql" | "pgsql" | "sqlsrv"), rest)) => (Some(scheme), rest),
         _ => (None, value),
     };
-    let separator = if fields.contains(';') { ';' } else { ' ' };
+    let separator = match () {
+        () if fields.contains(';') => ';',
+        // Grafana's for Redis: `addr=redis:6379,pool_size=100`.
+        () if fields.starts_with("addr=") && !fields.contains(' ') => ',',
+        () => ' ',
+    };
     let mut pairs = Vec::new();
     let fields = parameters::split(fields, separator);
     for field in fields.iter().map(|field| field.trim()).filter(|field| !field.is_empty()) {

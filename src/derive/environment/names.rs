@@ -20,6 +20,11 @@ fn names_say_who_follows_an_address_and_what_belongs_to_it() {
         (&[("MINIO_ENDPOINT", "api"), ("MINIO_PORT", "9100")], &["http://api:9100"]),
         (&[("MINIO_ENDPOINT", "http://api:9000")], &["http://api:9000/minio/health/live"]),
         (&[("MINIO_ENDPOINT", "api:9000")], &["http://api:9000/minio/health/live"]),
+        // Grafana's, which are no other servers' only by their names.
+        (&[("GF_SMTP_HOST", "api:1025")], &["tcp://api:1025"]),
+        (&[("GF_RENDERING_SERVER_URL", "http://api:8081/render")], &["http://api:8081"]),
+        (&[("GF_REMOTE_CACHE_CONNSTR", "addr=redis:6379,pool_size=100,db=0,ssl=false")], &["redis://redis:6379"]),
+        (&[("GF_REMOTE_CACHE_CONNSTR", "redis:6379")], &["redis://redis:6379"]),
     ] {
         let expected: Vec<_> = expected.iter().map(|&line| line.to_owned()).collect();
         assert_eq!(of(&shop(variables)), expected, "{variables:?}");
