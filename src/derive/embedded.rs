@@ -10,6 +10,34 @@ const LONGEST: usize = 64 << 10;
 /// The most settings that one value is asked for.
 const MOST: usize = 512;
 
+/// Names that say what a setting is, and not of whom.
+const NAMELESS: &[&str] = &[
+    "addr", "address", "database", "db", "dbname", "endpoint", "host", "hostname", "hosts", "password", "port",
+    "server", "uri", "url", "user", "username",
+];
+
+/// A setting within the value of a variable.
+#[derive(Debug)]
+pub struct Embedded {
+    /// Its name as it stands there.
+    pub written: String,
+    /// The name that says what it is about: with the variable's before it, where it says that alone.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// The settings that the value of this variable consists of; empty where it is anything else.
+#[must_use]
+pub fn of_variable(variable: &str, value: &str) -> Vec<Embedded> {
+    let one = |(written, value): (String, String)| {
+        let nameless = NAMELESS.contains(&written.to_ascii_lowercase().as_str());
+        let name = if nameless { format!("{variable}.{written}") } else { written.clone() };
+        Embedded { written, name, value }
+    };
+    settings(value).into_iter().map(one).collect()
+}
+
 /// The settings that a value consists of, by name; empty where it is anything else.
 #[must_use]
 pub fn settings(value: &str) -> Vec<(String, String)> {

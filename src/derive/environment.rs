@@ -26,11 +26,12 @@ fn of_container(stack: &Stack, container: &Container) -> Vec<Connection> {
     let kind = OriginKind::Environment;
     let mut found = setting::derive(stack, container, &settings.collect::<Vec<_>>(), &Environment::new(all), kind);
     for (variable, value) in all {
-        let embedded = embedded::settings(value);
+        let embedded = embedded::of_variable(variable, value);
         if embedded.is_empty() {
             continue;
         }
-        let titles: Vec<_> = embedded.iter().map(|(name, _)| format!("{variable} {name}")).collect();
+        let titles: Vec<_> = embedded.iter().map(|setting| format!("{variable} {}", setting.written)).collect();
+        let embedded: Vec<_> = embedded.into_iter().map(|setting| (setting.name, setting.value)).collect();
         let settings = embedded.iter().zip(&titles).map(|((name, value), title)| Stated {
             setting: Setting { name, value, location: None },
             title,

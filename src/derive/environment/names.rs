@@ -25,6 +25,13 @@ fn names_say_who_follows_an_address_and_what_belongs_to_it() {
         (&[("GF_RENDERING_SERVER_URL", "http://api:8081/render")], &["http://api:8081"]),
         (&[("GF_REMOTE_CACHE_CONNSTR", "addr=redis:6379,pool_size=100,db=0,ssl=false")], &["redis://redis:6379"]),
         (&[("GF_REMOTE_CACHE_CONNSTR", "redis:6379")], &["redis://redis:6379"]),
+        // What stands in a variable is called by it.
+        (&[("CACHE_CONFIG", r#"{"host":"redis","port":6379,"password":"p"}"#)], &["redis://redis:6379 :p"]),
+        (&[("REDIS_CONFIG", r#"{"host":"redis","port":6379}"#)], &["redis://redis:6379"]),
+        (&[("SETTINGS", r#"{"redis":{"host":"redis","port":6380}}"#)], &["redis://redis:6380"]),
+        (&[("LISTEN_CONFIG", r#"{"host":"redis","port":6379}"#)], &[]),
+        (&[("SERVER", r#"{"host":"0.0.0.0","port":8080}"#)], &[]),
+        (&[("USER_CONFIG", r#"{"user":"redis","port":6379}"#)], &[]),
     ] {
         let expected: Vec<_> = expected.iter().map(|&line| line.to_owned()).collect();
         assert_eq!(of(&shop(variables)), expected, "{variables:?}");
