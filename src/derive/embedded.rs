@@ -3,6 +3,7 @@
 //! `SPRING_APPLICATION_JSON`, `JAVA_TOOL_OPTIONS`, `WORDPRESS_CONFIG_EXTRA` and their like hold what others spread over many
 //! variables. What is found is asked like any other setting.
 
+use super::files::hcl;
 use crate::compose::yaml::{self, Node, Value};
 
 /// Longer values hold more than settings.
@@ -48,6 +49,9 @@ pub fn settings(value: &str) -> Vec<(String, String)> {
     if found.is_empty() {
         found = system_properties(value);
         found.extend(constants(value));
+    }
+    if found.is_empty() {
+        found = blocks(value);
     }
     found.truncate(MOST);
     found
@@ -128,6 +132,21 @@ fn constants(value: &str) -> Vec<(String, String)> {
     calls.filter_map(pair).collect()
 }
 
+/// Blocks with names and values in quotes, as HOCON has them: `db { url = "jdbc:…" }`.
+fn blocks(value: &str) -> Vec<(String, String)> {
+    // A name and a bracket, and no directives of nginx or code, whose lines end so.
+    let head = value.split_once('{').map_or("", |(head, _)| head.trim());
+    let is_name = |name: &str| {
+        let name = name.trim_end_matches(['=', ':']).trim_end();
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    };
+    if !head.lines().last().is_some_and(is_name) || !value.contains('=') || value.contains(';') {
+        return Vec::new();
+    }
+    let entries = hcl::entries(value).into_iter();
+    entries.map(|entry| (entry.name().to_owned(), entry.value)).collect()
+}
+
 /// A text in quotes, and what follows it.
 fn quoted(text: &str) -> Option<(&str, &str)> {
     let text = text.trim_start();
@@ -159,6 +178,11 @@ mod tests {
             ),
             ("-Da.b=c -Xmx1g", &["a.b=c"]),
             ("-Da.b=c\n-Dd.e=f", &["a.b=c", "d.e=f"]),
+            ("db { url = \"jdbc:mysql://db/x\" }", &["db.url=jdbc:mysql://db/x"]),
+            (
+                "db {\n  url = \"jdbc:mysql://db/x\"\n  pool { host = \"a\" }\n}\n",
+                &["db.url=jdbc:mysql://db/x", "db.pool.host=a"],
+            ),
             ("bootstrap.servers=kafka:9092", &["bootstrap.servers=kafka:9092"]),
             ("# c\nbootstrap.servers = kafka:9092\nacks.all=1\n", &["bootstrap.servers=kafka:9092", "acks.all=1"]),
             (
@@ -185,6 +209,9 @@ mod tests {
             "-D",
             "--some.option=x",
             "-Xlog.file=x",
+            "server {\n  set $x = \"a\";\n}",
+            "if (a = \"b\") { x }",
+            "db {",
             "server {\n  listen 80;\n}",
             "postgres://u:p@db/x?application.name=y",
         ] {

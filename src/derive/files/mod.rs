@@ -9,7 +9,7 @@ mod collector;
 pub mod entry;
 pub mod format;
 mod haproxy;
-mod hcl;
+pub(super) mod hcl;
 mod javascript;
 mod lines;
 mod logstash;
