@@ -100,8 +100,8 @@ pub fn stated(
         }
         let certain = stated.certain || particular.is_some_and(|particular| particular.certain);
         let is_tool = || known.is_some_and(|known| known.exact && is_of_a_tool(stack, container, setting.value));
-        let elsewhere =
-            variable.is_for_browsers() || (is_about_something_else(container, &variable, known) && !is_tool());
+        let elsewhere = variable.is_for_browsers()
+            || (is_about_something_else((stack, container), &variable, setting.value, known) && !is_tool());
         if (elsewhere && !certain) || beside.is_switched_off(&variable) {
             continue;
         }
@@ -188,9 +188,19 @@ fn name_topics(found: &mut [Connection], container: &Container, environment: &En
 }
 
 /// Whether a variable is no address, or a setting of the server that runs in this container.
-fn is_about_something_else(container: &Container, variable: &Variable, known: Option<Known>) -> bool {
+fn is_about_something_else(
+    (stack, container): (&Stack, &Container),
+    variable: &Variable,
+    value: &str,
+    known: Option<Known>,
+) -> bool {
     let listed = known.is_some_and(|known| known.exact);
-    if variable.says_elsewhere() && !listed {
+    // Of proxies outside of the stack nobody knows whether anything goes there: builds have them, too.
+    let in_stack = |address: &Address| {
+        matches!(hosts::place(stack, Some(container), &address.host), Place::Containers(_)) && address.port.is_some()
+    };
+    let is_proxy = || variable.is_proxy() && address::parse(value).iter().all(in_stack);
+    if variable.says_elsewhere() && !listed && !is_proxy() {
         return true;
     }
     let Some(here) = technology(container) else { return false };

@@ -152,6 +152,12 @@ impl Variable {
         has(&NAMES_ELSEWHERE, &self.name) || self.words().any(is_elsewhere) || self.last() == "PROXY"
     }
 
+    /// Whether programs take from it the proxy by which they ask others.
+    #[must_use]
+    pub fn is_proxy(&self) -> bool {
+        matches!(self.name.as_str(), "HTTP_PROXY" | "HTTPS_PROXY" | "ALL_PROXY")
+    }
+
     /// Whether it says that a value that is no URL is something other than an address.
     #[must_use]
     pub fn says_no_address(&self) -> bool {

@@ -32,6 +32,8 @@ fn names_say_who_follows_an_address_and_what_belongs_to_it() {
         (&[("LISTEN_CONFIG", r#"{"host":"redis","port":6379}"#)], &[]),
         (&[("SERVER", r#"{"host":"0.0.0.0","port":8080}"#)], &[]),
         (&[("USER_CONFIG", r#"{"user":"redis","port":6379}"#)], &[]),
+        (&[("HTTP_PROXY", "http://api:3128")], &["http://api:3128"]),
+        (&[("https_proxy", "http://u:p@api:3128")], &["http://api:3128"]),
     ] {
         let expected: Vec<_> = expected.iter().map(|&line| line.to_owned()).collect();
         assert_eq!(of(&shop(variables)), expected, "{variables:?}");
