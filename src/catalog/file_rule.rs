@@ -43,6 +43,14 @@ impl From<String> for Glob {
     }
 }
 
+impl Glob {
+    /// Whether a name is meant.
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
+        self.0.matches(&name.to_ascii_lowercase())
+    }
+}
+
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

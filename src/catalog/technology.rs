@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use wildmatch::WildMatch;
 
+use super::file_rule::Glob;
 use super::mistake::TechnologyError;
 use super::program::Program;
 use super::{FileRule, HttpAnswer, Role};
@@ -76,6 +77,9 @@ pub struct Labels {
     /// Patterns of labels that hold a port, and what is spoken there.
     #[serde(default)]
     pub ports: BTreeMap<String, Port>,
+    /// Patterns of labels that hold the URL of somebody whom the proxy asks, whatever their case.
+    #[serde(default)]
+    pub addresses: Vec<Glob>,
 }
 
 /// What clients connect to where a setting is missing.
@@ -286,6 +290,7 @@ impl Technology {
             labels: Labels {
                 switch: self.labels.switch.or(other.labels.switch),
                 ports: over(self.labels.ports, other.labels.ports),
+                addresses: both(self.labels.addresses, other.labels.addresses),
             },
             defaults: both(self.defaults, other.defaults),
             store: self.store || other.store,

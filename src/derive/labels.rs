@@ -3,6 +3,8 @@
 use wildmatch::WildMatch;
 
 use super::served::technology;
+use super::setting::{self, Setting, Stated};
+use super::variable::Environment;
 use super::{Connection, vantage};
 use crate::catalog::Labels;
 use crate::plan::{Origin, OriginKind};
@@ -14,18 +16,36 @@ use crate::target::{Protocol, Target};
 pub fn derive(stack: &Stack) -> Vec<Connection> {
     let proxies = stack.containers.iter().filter_map(|proxy| Some((proxy, &technology(proxy)?.labels)));
     proxies
-        .filter(|(_, labels)| !labels.ports.is_empty())
+        .filter(|(_, labels)| !labels.ports.is_empty() || !labels.addresses.is_empty())
         .flat_map(|(proxy, labels)| of_proxy(stack, proxy, labels))
         .collect()
 }
 
 fn of_proxy(stack: &Stack, proxy: &Container, labels: &Labels) -> Vec<Connection> {
-    let others = stack.containers.iter().filter(|other| other.service != proxy.service && other.number == 1);
+    let all = stack.containers.iter().filter(|other| other.number == 1);
     let on = |other: &&Container| match labels.switch.as_ref().and_then(|switch| other.labels.get(switch)) {
         Some(value) => !value.eq_ignore_ascii_case("false"),
         None => !asks_for_a_switch(proxy),
     };
-    others.filter(on).flat_map(|other| of_server(proxy, other, labels)).collect()
+    let all: Vec<_> = all.filter(on).collect();
+    // It serves itself without a connection, and may say on itself whom it asks.
+    let served = all.iter().filter(|other| other.service != proxy.service);
+    let served = served.flat_map(|other| of_server(proxy, other, labels));
+    served.chain(all.iter().flat_map(|other| asked(stack, proxy, other, labels))).collect()
+}
+
+/// Whom the labels of a container tell the proxy to ask.
+fn asked(stack: &Stack, proxy: &Container, other: &Container, labels: &Labels) -> Vec<Connection> {
+    let is_one = |name: &str| labels.addresses.iter().any(|pattern| pattern.matches(name));
+    let stated = other.labels.iter().filter(|(name, _)| is_one(name)).map(|(name, value)| Stated {
+        setting: Setting { name, value, location: None },
+        title: name,
+        certain: true,
+        read_as: None,
+        given_by: &[],
+    });
+    let stated: Vec<_> = stated.collect();
+    setting::stated(stack, proxy, &stated, &Environment::new(&[]), OriginKind::Label)
 }
 
 /// Whether the proxy's own settings say that only containers that ask for it are served.
@@ -82,6 +102,24 @@ mod tests {
             of(&["--providers.docker.exposedByDefault=false"], &[(port, "80"), ("traefik.enable", "true")]).len(),
             1
         );
+    }
+
+    #[test]
+    fn a_label_says_whom_a_proxy_asks() {
+        let name = "traefik.http.middlewares.login.forwardauth.address";
+        for (name, value, expected) in [
+            (name, "http://db:9091/verify?rd=x", &["traefik -> http://db:9091"][..]),
+            ("traefik.http.middlewares.login.forwardAuth.address", "http://db:9091", &["traefik -> http://db:9091"]),
+            (name, "http://traefik:9091", &[]),
+            (name, "", &[]),
+            ("traefik.http.middlewares.login.redirectregex.replacement", "http://db:9091", &[]),
+        ] {
+            assert_eq!(of(&[], &[(name, value)]), expected, "{name}={value}");
+        }
+        let mut traefik = container("traefik", "traefik:v3.1");
+        traefik.labels = [(name.to_owned(), "http://db:9091".to_owned())].into();
+        assert_eq!(derive(&stack([traefik, container("db", "shop-login")])).len(), 1, "its own label");
+        assert!(of(&[], &[(name, "http://db:9091"), ("traefik.enable", "false")]).is_empty());
     }
 
     #[test]

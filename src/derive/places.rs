@@ -122,9 +122,11 @@ fn client<'a>(connection: &Connection, project: &'a Project) -> Option<&'a Servi
     project.services.get(&connection.from.identity())
 }
 
-/// Where a label of the server is declared.
+/// Where a label of the server is declared, or of whoever else has it.
 fn of_label(connection: &Connection, project: &Project) -> Option<Place> {
-    Some(project.services.get(&connection.target.host)?.labels.get(&connection.origin.name)?.place)
+    let server = project.services.get(&connection.target.host);
+    let mut all = server.into_iter().chain(project.services.values());
+    Some(all.find_map(|service| service.labels.get(&connection.origin.name))?.place)
 }
 
 /// Where a service is named as one to wait for.
