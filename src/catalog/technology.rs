@@ -33,6 +33,9 @@ pub struct Technology {
     pub ports: BTreeMap<u16, Port>,
     /// The one of `ports` that clients take where none is written.
     pub default_port: Option<u16>,
+    /// The options, with their dashes, and the variables by which its server is told another port than that.
+    #[serde(default)]
+    pub listens: Vec<String>,
     /// The port at which members of its cluster reach each other where none is written.
     pub peer_port: Option<u16>,
     /// Schemes of its URLs, in lower case.
@@ -277,6 +280,7 @@ impl Technology {
             images: both(self.images, other.images),
             ports: over(self.ports, other.ports),
             default_port: self.default_port.or(other.default_port),
+            listens: both(self.listens, other.listens),
             peer_port: self.peer_port.or(other.peer_port),
             schemes: both(self.schemes, other.schemes),
             tls_schemes: both(self.tls_schemes, other.tls_schemes),

@@ -36,7 +36,7 @@ pub fn served(container: &Container, port: u16) -> Served {
     {
         return Served { protocol, path: None };
     }
-    match technology.ports.get(&port) {
+    match known_port(container, port) {
         Some(known) => Served { protocol: known.protocol, path: known.path.clone() },
         None => tcp,
     }
@@ -45,7 +45,22 @@ pub fn served(container: &Container, port: u16) -> Served {
 /// What the catalogue says of a port of a container, where it says anything.
 #[must_use]
 pub fn known_port(container: &Container, port: u16) -> Option<&'static Port> {
-    technology(container)?.ports.get(&port)
+    let technology = technology(container)?;
+    let moved = || technology.ports.get(&technology.default_port?).filter(|_| is_moved_to(container, technology, port));
+    technology.ports.get(&port).or_else(moved)
+}
+
+/// Whether the container's own command or variables say that its server listens on this port.
+fn is_moved_to(container: &Container, technology: &Technology, port: u16) -> bool {
+    // `3307`, `:3307` or `0.0.0.0:3307`.
+    let is_port = |value: &str| value.rsplit(':').next().is_some_and(|number| number.parse() == Ok(port));
+    let words: Vec<_> = container.command.iter().flat_map(|word| word.split_whitespace()).collect();
+    let by_option = |option: &str| {
+        let same = |word: &str| word.strip_prefix(option).and_then(|rest| rest.strip_prefix('=')).is_some_and(is_port);
+        let next = |pair: &[&str]| pair[0] == option && is_port(pair[1]);
+        words.iter().any(|word| same(word)) || words.windows(2).any(next)
+    };
+    technology.listens.iter().any(|name| by_option(name) || container.variable(name).is_some_and(is_port))
 }
 
 /// What one of Kafka's listeners speaks to whoever has no client's settings; `None` where the broker's own settings do
@@ -128,4 +143,36 @@ pub fn beside<'a>(stack: &'a Stack, container: &Container, port: u16) -> Vec<&'a
     let (done, others): (Vec<_>, Vec<_>) = near.into_iter().partition(|other| other.is_finished());
     let stopped = done.into_iter().filter(|other| known_port(other, port).is_some());
     if others.is_empty() { stopped.collect() } else { others }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::derive::testing::{container, pairs};
+
+    #[test]
+    fn a_server_speaks_the_same_where_it_was_moved_to() {
+        for (image, command, variable, port, expected) in [
+            ("mysql:9", "--port=3307", None, 3307, Protocol::Mysql),
+            ("mysql:9", "mysqld --port 3307", None, 3307, Protocol::Mysql),
+            ("mariadb:11", "--port=3307", None, 3307, Protocol::Mysql),
+            ("postgres:17", "postgres -p 5433", None, 5433, Protocol::Postgres),
+            ("postgres:17", "postgres -c port=5433", None, 5433, Protocol::Postgres),
+            ("postgres:17", "", Some(("PGPORT", "5433")), 5433, Protocol::Postgres),
+            ("redis:7", "sh -c 'exec redis-server --port 6380'", None, 6380, Protocol::Redis),
+            ("prom/prometheus", "--web.listen-address=:9091", None, 9091, Protocol::Http),
+            ("prom/prometheus", "--web.listen-address=0.0.0.0:9091", None, 9091, Protocol::Http),
+            // Another port, another option, another server's.
+            ("mysql:9", "--port=3307", None, 3308, Protocol::Tcp),
+            ("mysql:9", "--report-port=3307", None, 3307, Protocol::Tcp),
+            ("redis:7", "redis-server --replicaof other 6380", None, 6380, Protocol::Tcp),
+            ("postgres:17", "", Some(("PORT", "5433")), 5433, Protocol::Tcp),
+            ("shop-api", "--port=3307", None, 3307, Protocol::Tcp),
+        ] {
+            let mut server = container("server", image);
+            server.command = shlex::split(command).unwrap();
+            server.environment = pairs(variable.as_slice());
+            assert_eq!(published(&server, port).0.protocol, expected, "{image} {command} {variable:?} {port}");
+        }
+    }
 }
