@@ -255,4 +255,6 @@ impl Config {
 }
 
 #[cfg(test)]
+mod beside_tests;
+#[cfg(test)]
 mod tests;

@@ -400,7 +400,7 @@ fn assert_hidden(password: &str, value: &str, shown: &str) {
 pub fn declared(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let stack = Stack::default();
-    match declared::derive(&stack, &[text.clone().into_owned()]) {
+    match declared::derive(&stack, &[text.clone().into_owned()], None) {
         Ok(found) => {
             for connection in found {
                 assert!(!connection.target.host.is_empty() && connection.target.port != 0, "{connection:?}");

@@ -38,9 +38,10 @@ pub(super) fn read(entry: At<format::Silence>, within: &Within) -> Result<Silenc
     {
         let meant = nearest(&rule.value, RULES.iter().map(|rule| rule.id));
         let meant = meant.map(|rule| format!(" (did you mean {rule}?)")).unwrap_or_default();
-        let name = match within.is_filled(rule.place) {
-            true => " of the name that the variable holds".to_owned(),
-            false => format!(" {:?}{meant}", text::line(&rule.value, 80)),
+        let name = if within.is_filled(rule.place) {
+            " of the name that the variable holds".to_owned()
+        } else {
+            format!(" {:?}{meant}", text::line(&rule.value, 80))
         };
         return at(rule.place, format!("there is no rule{name}; `crosscheck explain` lists them"));
     }
