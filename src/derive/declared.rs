@@ -131,7 +131,10 @@ pub fn spelt(connection: &Connection, stack: &Stack, project: Option<&Project>) 
         return Ok(());
     }
     let services = stack.services();
+    // `redis2` beside `redis` is another one, and no mistake.
+    let letters = |name: &str| name.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
     match nearest(host, services.iter().copied().chain(others.iter().copied())) {
+        Some(near) if letters(near) == letters(host) => Ok(()),
         Some(near) => Err(DeclaredError::UnknownService { name: name_told(host), near: near.to_owned() }),
         None => Ok(()),
     }

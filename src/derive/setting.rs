@@ -152,7 +152,7 @@ fn of_setting(asked: &Asked, setting: &Setting, title: &str, kind: OriginKind) -
         (unsure.origin.kind, unsure.origin.location) = (kind, location.clone());
         return vec![unsure];
     }
-    let hidden = text::is_secret_name(name) && !(kind == OriginKind::File && PASSED_ON.contains(&name));
+    let hidden = text::is_secret_name(name) && !(kind == OriginKind::File && PASSED_ON.contains(name));
     let shown = if hidden { "***".to_owned() } else { address::shown(value, &addresses) };
     addresses.retain(|address| !address.scheme.as_deref().is_some_and(is_datagram));
     // Of a list, clients need one address that works: `localhost` beside others is spare.

@@ -132,6 +132,7 @@ fn a_host_that_is_nearly_a_service_is_a_slip() {
     shop.containers.extend([far, on_host, mapped]);
     let project = Project { inactive: ["search".to_owned()].into(), ..Project::default() };
     for (text, meant) in [
+        ("app#1 -> redis2:6379", None),
         ("app#1 -> redes:6379", Some("redis")),
         ("app#1 -> kafka://mysq1:9092", Some("mysql")),
         ("app#1 -/-> redes:6379", Some("redis")),
