@@ -156,7 +156,7 @@ pub struct Shared {
     /// Do not look at the connections that containers have open: plan by what is written alone
     #[arg(long, global = true)]
     pub offline: bool,
-    /// Also look at hosts outside the stack that its settings name, such as https://api.example.com
+    /// Also look at hosts outside the stack that its settings name, such as api.example.com
     #[arg(long, global = true)]
     pub external: bool,
     /// How to report

@@ -1,6 +1,6 @@
 //! What users declare: `crosscheck.yaml` beside the compose file, and the same under `x-crosscheck` in it.
 //!
-//! [`format`] is what may be written, [`node`] reads it with places, [`expected`] and [`silence`] say what it means.
+//! [`mod@format`] is what may be written, [`node`] reads it with places, [`expected`] and [`silence`] say what it means.
 
 pub mod expected;
 pub mod format;

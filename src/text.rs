@@ -44,10 +44,11 @@ pub const fn is_unprintable(character: char) -> bool {
 /// What a system error says, without Rust's `(os error N)`.
 #[must_use]
 pub fn io_error(error: &std::io::Error) -> String {
-    if error.kind() == std::io::ErrorKind::InvalidData {
+    let text = error.to_string();
+    // The standard library's words for a file that was read as text; other invalid data has words of its own.
+    if text == "stream did not contain valid UTF-8" {
         return "it is no text in UTF-8".into();
     }
-    let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut characters = text.chars();
     match characters.next() {

@@ -41,7 +41,7 @@ fn without_an_engine_the_endpoint_is_named() {
 fn unknown_flags_and_values_are_named() {
     for (arguments, word) in [
         (&["--no-such-flag"][..], "--no-such-flag"),
-        (&["check", "--timeout", "soon"], "as in 500ms"),
+        (&["check", "--timeout", "soon"], "500ms"),
         (&["check", "--timeout", "2"], "unit"),
         (&["check", "--timeout", "0.001ms"], "between"),
         (&["check", "--timeout", "0s"], "between"),

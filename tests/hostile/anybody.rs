@@ -60,7 +60,9 @@ async fn expect_of_all(name: &str, acts: impl Fn(Vec<u8>) -> Vec<Act>, kinds: &[
 
 #[test]
 fn every_protocol_has_its_line() {
-    assert!(Protocol::ALL.iter().all(|protocol| SPOKEN.iter().any(|(spoken, _)| spoken == protocol)));
+    // Of a name alone nobody is asked but a resolver.
+    let mut all = Protocol::ALL.iter().filter(|protocol| **protocol != Protocol::Dns);
+    assert!(all.all(|protocol| SPOKEN.iter().any(|(spoken, _)| spoken == protocol)));
 }
 
 #[tokio::test]
