@@ -13,6 +13,7 @@ use crate::planning::{Asked, planned, say_empty};
 use crate::report::{Report, build as assemble};
 use crate::run::finish;
 use crate::stack::connect::Connection;
+use crate::stack::surroundings::absolute;
 use crate::terminal;
 
 /// Prints the plan, or writes it into a file, or holds a file against it.
@@ -181,28 +182,14 @@ fn name_files(report: &mut Report, known: &Known) {
 
 /// A path as it is written from a folder. What has nothing in common with the folder but the root stays as it is.
 fn from_folder(path: &Path, folder: &Path) -> PathBuf {
-    let (path, folder) = (plain(path), plain(folder));
+    let root = Path::new("/");
+    let (path, folder) = (absolute(root, path), absolute(root, folder));
     let shared = path.components().zip(folder.components()).take_while(|(one, other)| one == other).count();
     if shared <= 1 {
         return path;
     }
     let up = folder.components().skip(shared).map(|_| Component::ParentDir);
     up.chain(path.components().skip(shared)).collect()
-}
-
-/// A path without `.` and `..`, by its text alone.
-fn plain(path: &Path) -> PathBuf {
-    let mut out = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                out.pop();
-            }
-            other => out.push(other),
-        }
-    }
-    out
 }
 
 #[cfg(test)]
