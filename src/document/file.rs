@@ -7,10 +7,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use super::DocumentError;
+use crate::compose::from_disk;
 use crate::text::io_error;
-
-/// A document larger than this is none.
-const LARGEST: u64 = 16 << 20;
 
 /// The text of a file; nothing where there is none.
 ///
@@ -18,17 +16,13 @@ const LARGEST: u64 = 16 << 20;
 ///
 /// It is there and cannot be read.
 pub fn read(path: &Path) -> Result<Option<String>, DocumentError> {
-    let wrong = |reason: String| DocumentError::File { path: path.display().to_string(), what: "read", reason };
-    let read = fs::metadata(path).and_then(|metadata| match metadata {
-        metadata if metadata.is_dir() => Err(io::Error::other("it is a folder")),
-        metadata if metadata.len() > LARGEST => Err(io::Error::other("it is larger than 16 MiB")),
-        _ => fs::read_to_string(path),
-    });
-    match read {
-        Ok(text) => Ok(Some(text)),
+    match fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) if error.kind() == ErrorKind::InvalidData => Err(wrong("it is no text in UTF-8".into())),
-        Err(error) => Err(wrong(io_error(&error))),
+        _ => from_disk(path).map(Some).map_err(|reason| DocumentError::File {
+            path: path.display().to_string(),
+            what: "read",
+            reason,
+        }),
     }
 }
 

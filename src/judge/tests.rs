@@ -295,6 +295,22 @@ fn a_command_that_says_less_is_no_check_of_its_own() {
 }
 
 #[test]
+fn a_page_that_a_user_asks_for_proves_nothing_of_a_client_that_names_none() {
+    let mut stack = shop();
+    let app = stack.containers.iter_mut().find(|c| c.service == "app").unwrap();
+    app.command = ["sh", "-c", "curl http://db:8080"].map(str::to_owned).into();
+    let plan = |expected: &str| {
+        let mut connections = crate::derive::declared::derive(&stack, &[expected.to_owned()], None).unwrap();
+        connections.extend(crate::derive::all(&stack, None, &[], std::path::Path::new("/")));
+        let checks = build(&stack, connections, &Narrow::default());
+        let of_app = checks.into_iter().filter(|check| check.from.identity() == "app");
+        of_app.map(|check| format!("{} {}", check.id, check.origins.len())).collect::<Vec<_>>()
+    };
+    assert_eq!(plan("app -> http://db:8080/health"), ["app -> db:8080 1", "app -> db:8080/health 1"]);
+    assert_eq!(plan("app -> http://db:8080"), ["app -> db:8080 2"]);
+}
+
+#[test]
 fn a_listener_that_wants_a_login_passes_from_the_host_where_its_settings_say_that_it_sends_back() {
     let case = |advertised: &str, tls: Tls| {
         let mut stack = shop();

@@ -104,6 +104,9 @@ fn addresses(stack: &Stack, places: &[Place], observation: &Observation) -> Outc
                 .any(|container| stack.namespace_owner(container).addresses().any(|known| known == address)),
         })
     };
+    if observation.addresses.is_empty() {
+        return Outcome::Unknown("nobody said where the name leads".into());
+    }
     let stray = observation.addresses.iter().find(|address| !is_meant(**address));
     let shown: Vec<_> = places.iter().map(ToString::to_string).collect();
     let words = || {

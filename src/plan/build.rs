@@ -73,7 +73,12 @@ pub fn build(stack: &Stack, connections: Vec<Connection>, narrow: &Narrow) -> Ve
 /// Whether a command, a healthcheck or the like leads where a check leads that knows more of it: the login, the database.
 fn says_less(connection: &Connection, known: &Check) -> bool {
     let elsewhere = [OriginKind::Environment, OriginKind::Declared, OriginKind::Published];
-    !elsewhere.contains(&connection.origin.kind)
+    // A page that a user asks for says nothing of what any client gets.
+    let is_page = matches!(known.target.protocol, Protocol::Http | Protocol::Https)
+        && known.target.path.is_some()
+        && known.origins.iter().all(|origin| origin.kind == OriginKind::Declared);
+    !is_page
+        && !elsewhere.contains(&connection.origin.kind)
         && connection.credentials.is_none()
         && connection.target.path.is_none()
         && known.from == connection.from
