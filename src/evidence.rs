@@ -14,12 +14,11 @@ use futures_util::future::join_all;
 
 use crate::judge;
 use crate::observation::{FailureKind as Kind, Survey};
-use crate::observe::Sessions;
 use crate::plan::Vantage;
 use crate::probe::serve;
 use crate::rule::{Facts, Seen, Verdict, mtu_mismatch, service_restarting};
 use crate::stack::{Container, Stack};
-use crate::vantage::Ways;
+use crate::vantage::{Sessions, Ways};
 
 /// Collects what rules need beyond the checks themselves. Nothing, where nothing is wrong.
 pub async fn collect(ways: &Ways, docker: &Docker, facts: &mut Facts, sessions: &Sessions) {

@@ -7,6 +7,7 @@ use crate::cli::Shared;
 use crate::compose::{self, Project, at_hand};
 use crate::config::{self, Config, ConfigError};
 use crate::derive::files::MountedFile;
+use crate::interrupt::Interrupt;
 use crate::mounted::{self, Gathered, Whereabouts};
 use crate::stack::connect::{self, Connection};
 use crate::stack::error::StackError;
@@ -51,13 +52,30 @@ impl Known {
         Ok((connection, Self { stack, project, files: noted(gathered), config }))
     }
 
+    /// The stack as it runs and the way to its engine, or as its files declare it where it does not run. `None` where the user
+    /// has interrupted us.
+    ///
+    /// # Errors
+    ///
+    /// Why neither is known.
+    pub async fn of_either(
+        shared: &Shared,
+        interrupt: &mut Interrupt,
+    ) -> Result<Option<(Option<Connection>, Self)>, Unknown> {
+        let Some(known) = interrupt.or(Self::running(shared)).await else { return Ok(None) };
+        Ok(Some(match known {
+            Ok((connection, known)) => (Some(connection), known),
+            Err(why) => (None, Self::declared(shared, why)?),
+        }))
+    }
+
     /// The same as the files declare it; `why` it is not read as it runs is said.
     ///
     /// # Errors
     ///
     /// `why`, where no files are at hand or something else is wrong than that no engine answers or nothing runs; what is wrong
     /// with the files.
-    pub fn declared(shared: &Shared, why: Unknown) -> Result<Self, Unknown> {
+    fn declared(shared: &Shared, why: Unknown) -> Result<Self, Unknown> {
         let Unknown::Stack(
             why @ (StackError::Unreachable { .. } | StackError::Permission { .. } | StackError::NothingRuns { .. }),
         ) = why

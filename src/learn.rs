@@ -7,11 +7,10 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::interrupt::Interrupt;
-use crate::observe::Sessions;
 use crate::stack::Stack;
 use crate::survey::{Survey, Surveyed};
 use crate::text;
-use crate::vantage::Ways;
+use crate::vantage::{Sessions, Ways};
 
 /// What came of watching.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Checks every connection of a Docker Compose stack from every side that uses it, and explains each failure.
 //!
 //! The way through, as `ARCHITECTURE.md` tells it: read the stack, derive connections, plan checks, observe from every
-//! vantage, judge by rules, report. [`run`] reads like that line.
+//! vantage, judge by rules, report. `command/check.rs` reads like that line.
 
 pub mod authorities;
 pub mod catalog;
@@ -32,7 +32,6 @@ pub mod probe;
 pub mod record;
 pub mod report;
 pub mod rule;
-pub mod run;
 pub mod stack;
 pub mod survey;
 pub mod target;

@@ -5,14 +5,14 @@ use std::sync::Mutex;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::derive::sockets::Seen;
-use crate::observe::{How, Round, Sessions, Sighting, observe};
+use crate::observe::{How, Round, Sighting, observe};
 use crate::output::Output;
 use crate::plan::Check;
 use crate::rule::{Facts, Seen as Looked, Verdict};
 use crate::stack::error::StackError;
 use crate::stack::{Stack, connect, read};
 use crate::survey::{Survey, Surveyed};
-use crate::vantage::Ways;
+use crate::vantage::{Sessions, Ways};
 use crate::{authorities, evidence, judge};
 
 /// What looking needs, and does not change.

@@ -6,7 +6,7 @@ use clap::Parser;
 use crosscheck::cli::{Cli, Command, Probe};
 use crosscheck::probe::serve;
 use crosscheck::vantage::{guest, switchboard};
-use crosscheck::{exit, run, text};
+use crosscheck::{command, exit, text};
 
 fn main() -> ExitCode {
     // A probe is started for each container: it does not describe the whole command line first.
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("no threads can be started: {}", text::io_error(&error))),
     };
-    let result = runtime.block_on(run::run(cli));
+    let result = runtime.block_on(command::run(cli));
     // Look-ups that still hang in libc must not hold the exit up.
     runtime.shutdown_background();
     match result {

@@ -16,7 +16,7 @@ use crate::probe::{Options, Request};
 use crate::stack::{Container, Stack};
 use crate::survey::{Survey, Surveyed};
 use crate::target::Protocol;
-use crate::vantage::{Session, Ways};
+use crate::vantage::{Sessions, Ways};
 
 /// Connections at once in all, so that looking is never the fault.
 const AT_ONCE: usize = 1024;
@@ -42,9 +42,6 @@ const ROUND_TRIP: Duration = Duration::from_secs(20);
 
 /// One observation: the check's place in the plan, the way that was taken, what was seen.
 pub type Sighting = (usize, &'static str, Observation);
-
-/// The sessions that were opened, by vantage, so that a second question needs no second entry.
-pub type Sessions = BTreeMap<Vantage, Arc<Session>>;
 
 /// What is looked at from everywhere at once.
 pub struct Round<'a> {

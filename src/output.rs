@@ -16,6 +16,13 @@ use crate::report::{CheckResult, Report, Verdict, json, junit};
 use crate::rule::{Facts, Seen};
 use crate::{judge, terminal};
 
+/// Says what was done, beside the results, unless the user wants it quiet.
+pub fn say(shared: &Shared, text: &str) {
+    if !shared.quiet {
+        eprintln!("crosscheck: {text}");
+    }
+}
+
 /// Where a run's results go.
 #[derive(Debug)]
 pub struct Output {

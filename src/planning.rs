@@ -11,6 +11,7 @@ use crate::derive::{self, Connection, outside, sockets};
 use crate::interrupt::Interrupt;
 use crate::known::Known;
 use crate::learn::learn;
+use crate::output::say;
 use crate::plan::build::{Narrow, build};
 use crate::plan::{Check, Vantage};
 use crate::stack::{PublishedAt, Stack, connect};
@@ -97,10 +98,8 @@ fn absent(error: DeclaredError, project: Option<&Project>) -> anyhow::Error {
 
 /// Says why a run that looks at nothing ends as it does; `narrowed` where a part of the stack was asked for.
 pub fn say_empty(shared: &Shared, narrowed: bool) {
-    if !shared.quiet {
-        let why = if narrowed { "nothing that was asked for is a check" } else { "there is nothing to check" };
-        eprintln!("crosscheck: {why}, so the exit code is 2; --allow-empty makes it 0");
-    }
+    let why = if narrowed { "nothing that was asked for is a check" } else { "there is nothing to check" };
+    say(shared, &format!("{why}, so the exit code is 2; --allow-empty makes it 0"));
 }
 
 impl Plan {

@@ -13,10 +13,9 @@ use tokio::sync::Semaphore;
 use crate::derive::sockets::{Seen, only_serves};
 use crate::derive::{is_one_off, vantage};
 use crate::observation::{Fact, Opening, Sockets};
-use crate::observe::Sessions;
 use crate::plan::{Check, Readiness, Vantage};
 use crate::stack::{Container, Stack};
-use crate::vantage::{Session, Via, Ways};
+use crate::vantage::{Session, Sessions, Via, Ways};
 
 /// How often sockets are read where they are watched: a request to a server nearby is often shorter, one that nobody answers
 /// never is.

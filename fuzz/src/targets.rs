@@ -335,7 +335,8 @@ pub fn files(input: &[u8]) {
     ];
     let (first, rest) = choice(input);
     let text = String::from_utf8_lossy(rest);
-    let lines = text.split('\n').count() + 1;
+    // Some formats end a line with a carriage return alone.
+    let lines = text.split(['\n', '\r']).count() + 1;
     for entry in format::entries(FORMATS[usize::from(first) % FORMATS.len()], &text) {
         assert!(entry.line >= 1 && entry.column >= 1 && usize::try_from(entry.line).is_ok_and(|line| line <= lines));
         // What fills placeholders in may hold some itself, and this one without an end.

@@ -8,10 +8,9 @@ use crate::document::{self, DocumentError, Kind, Rendered, diff};
 use crate::exit;
 use crate::interrupt::Interrupt;
 use crate::known::Known;
-use crate::output::Output;
+use crate::output::{Output, say};
 use crate::planning::{Asked, planned, say_empty};
 use crate::report::{Report, build as assemble};
-use crate::run::finish;
 use crate::stack::connect::Connection;
 use crate::stack::surroundings::absolute;
 use crate::terminal;
@@ -25,8 +24,11 @@ pub async fn plan(shared: &Shared, options: &PlanOptions) -> anyhow::Result<u8> 
     let started = Instant::now();
     let is_document = document_of(shared.format).is_some() || options.write.is_some() || options.verify.is_some();
     let mut interrupt = Interrupt::listen()?;
-    let known =
-        if is_document { known_alike(shared, &mut interrupt).await? } else { known(shared, &mut interrupt).await? };
+    let known = if is_document {
+        known_alike(shared, &mut interrupt).await?
+    } else {
+        Known::of_either(shared, &mut interrupt).await?
+    };
     let Some((connection, known)) = known else { return Ok(exit::INTERRUPTED) };
     let asked = Asked { services: &options.services, expected: &shared.expect, with_outside: true };
     let mut plan = planned(&known, shared, &asked)?;
@@ -50,7 +52,7 @@ pub async fn plan(shared: &Shared, options: &PlanOptions) -> anyhow::Result<u8> 
         (false, true) => exit::INCONCLUSIVE,
         (false, false) => exit::OK,
     };
-    finish(&mut report, started, code);
+    report.close(started, code);
     if is_document {
         if plan.about.is_some() {
             report.services.clear();
@@ -103,18 +105,6 @@ const fn document_of(format: Format) -> Option<Kind> {
     }
 }
 
-/// The stack as it runs and the way to its engine, or as its files declare it where it does not run. `None` where the user has interrupted us.
-pub(super) async fn known(
-    shared: &Shared,
-    interrupt: &mut Interrupt,
-) -> anyhow::Result<Option<(Option<Connection>, Known)>> {
-    let Some(known) = interrupt.or(Known::running(shared)).await else { return Ok(None) };
-    Ok(Some(match known {
-        Ok((connection, known)) => (Some(connection), known),
-        Err(why) => (None, Known::declared(shared, why)?),
-    }))
-}
-
 /// The stack as its files declare it wherever they are at hand, so that everybody who has them gets the same, with and without
 /// an engine: images' own variables, chosen ports and replicas that were added are in nobody's files. With the name of a
 /// project alone, what runs by that name is meant.
@@ -126,7 +116,7 @@ async fn known_alike(
     if files_count && let Some(known) = Known::of_files(shared)? {
         return Ok(Some((None, known)));
     }
-    known(shared, interrupt).await
+    Ok(Known::of_either(shared, interrupt).await?)
 }
 
 fn write(path: &Path, report: &Report, shared: &Shared) -> Result<(), DocumentError> {
@@ -161,12 +151,6 @@ fn verify(path: &Path, report: &Report, shared: &Shared) -> anyhow::Result<bool>
         "crosscheck: {shown} is out of date: update it with `crosscheck plan --write {shown}`, and the same flags as here"
     );
     Ok(false)
-}
-
-pub(super) fn say(shared: &Shared, text: &str) {
-    if !shared.quiet {
-        eprintln!("crosscheck: {text}");
-    }
 }
 
 /// Names files from the folder of the compose file, wherever crosscheck was called.

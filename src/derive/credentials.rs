@@ -2,7 +2,7 @@
 //!
 //! Only what surely belongs together is paired: a wrong pair would be a false alarm.
 
-use super::address::{Address, Form};
+use super::address::{Address, Form, virtual_host};
 use super::variable::{Environment, Variable};
 use crate::catalog::{catalog, variable_name};
 use crate::plan::Credentials;
@@ -164,13 +164,6 @@ pub fn database(
         }
         _ => None,
     }
-}
-
-/// The name of a virtual host, which may begin with a slash; a slash alone is the one that a client gets that names none.
-#[must_use]
-pub fn virtual_host(name: &str) -> Option<String> {
-    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte));
-    (plain && name != "/" && (1..=64).contains(&name.len())).then(|| name.to_owned())
 }
 
 /// The number of a Redis database; the first is what a client gets that names none.

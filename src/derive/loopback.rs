@@ -4,11 +4,11 @@
 //! themselves, and defaults of features that nobody uses look the same.
 
 use super::address::{Address, Form};
+use super::asked::Asked;
 use super::served::{beside, serves, technology};
-use super::setting::is_port_of;
-use super::variable::{Environment, Variable};
-use crate::catalog::{Known, Role};
-use crate::stack::{Container, Stack};
+use super::variable::Variable;
+use crate::catalog::Role;
+use crate::stack::Container;
 use crate::target::host_and_port;
 
 /// Words of services that are web front ends: their settings are for browsers.
@@ -31,18 +31,6 @@ const ASKING: &str = "\
 const OWN_PORT: &[&str] =
     &["PORT", "SERVER_PORT", "APP_PORT", "HTTP_PORT", "LISTEN_PORT", "API_PORT", "ASPNETCORE_HTTP_PORTS"];
 
-/// A container, its variables, and one of these.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Asked<'a> {
-    pub stack: &'a Stack,
-    pub container: &'a Container,
-    pub environment: &'a Environment<'a>,
-    pub variable: &'a Variable,
-    pub known: Option<Known<'a>>,
-    /// Whether the value is an address that this container connects to, whatever the variable's name says.
-    pub certain: bool,
-}
-
 impl Asked<'_> {
     /// Whether `localhost:port`, or a name that `extra_hosts` gives the loopback, is meant to be the server of somebody else.
     pub(super) fn loopback_counts(&self, address: &Address, port: u16, http: bool) -> bool {
@@ -54,7 +42,7 @@ impl Asked<'_> {
         let named = self.stack.named(&address.host);
         if !named.is_empty() {
             return !named.iter().any(|other| other.service == self.container.service)
-                && (!bare || is_port_of(&named, self, address, port));
+                && (!bare || self.means_port_of(&named, address, port));
         }
         let beside = !beside(self.stack, self.container, port).is_empty();
         if bare && !self.certain && self.known.is_none() && !(beside && self.variable.says_address()) {

@@ -1,7 +1,7 @@
 //! What is meant by an address: the port and the protocol, by its scheme, the setting's name and the server that it leads to.
 
 use super::address::{self, Address, Form};
-use super::loopback::Asked;
+use super::asked::Asked;
 use super::served::{known_port, served, technology};
 use crate::catalog::{Known, Port, Role, Technology, catalog};
 use crate::stack::Container;

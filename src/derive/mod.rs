@@ -4,6 +4,7 @@
 //! addresses. A connection that is not real is a false alarm, so every doubt is decided against deriving one.
 
 pub mod address;
+mod asked;
 pub mod command;
 pub mod credentials;
 pub mod declared;

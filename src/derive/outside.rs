@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use super::Connection;
 use super::address::{Address, Form};
+use super::asked::Asked;
 use super::hosts::{self, Place};
-use super::loopback::Asked;
 use super::meaning::Meaning;
 use crate::catalog::Role;
 use crate::plan::Readiness;

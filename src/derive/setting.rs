@@ -7,10 +7,10 @@
 use std::collections::BTreeSet;
 
 use super::address::{self, Address, Form};
+use super::asked::Asked;
 use super::credentials;
 use super::hosts::{self, Place};
 use super::kafka_names;
-use super::loopback::Asked;
 use super::meaning::Meaning;
 use super::served::{beside, served, technology};
 use super::variable::{Environment, Variable};
@@ -244,7 +244,7 @@ fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Conne
         // A service that names itself says who it is, not where it connects to.
         Place::Containers(all) => {
             !all.iter().any(|other| other.service == asked.container.service)
-                && (!bare || is_port_of(all, asked, address, port))
+                && (!bare || asked.means_port_of(all, address, port))
                 && !((meaning.http || bare) && asked.is_link())
         }
         Place::Loopback => asked.loopback_counts(address, port, meaning.http),
@@ -314,16 +314,6 @@ fn safe_path(known: Option<Known>, server: &Container, port: u16) -> Option<Stri
         (None, Some(known)) if known.exact => known.technology.ports.get(&port)?.path.clone(),
         _ => served(server, port).path,
     }
-}
-
-/// Whether `name:number` is an address of these containers, and not the tag of an image or a user with his group.
-pub(super) fn is_port_of(containers: &[&Container], asked: &Asked, address: &Address, port: u16) -> bool {
-    let usual = (port >= 1024 || matches!(port, 80 | 443)) && asked.variable.says_address();
-    address.form == Form::Host
-        || usual
-        || asked.certain
-        || asked.known.is_some()
-        || containers.iter().any(|container| super::served::serves(container, port))
 }
 
 /// Whether a name that nobody has was probably meant to be somebody's.

@@ -13,6 +13,8 @@ mod tests;
 pub mod text;
 mod wiring;
 
+use std::time::Instant;
+
 use serde::Serialize;
 
 use crate::observation::Observation;
@@ -57,6 +59,12 @@ pub struct Report {
 }
 
 impl Report {
+    /// The run is over: how long it took since `started`, and its exit code.
+    pub fn close(&mut self, started: Instant, code: u8) {
+        self.micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.exit_code = code;
+    }
+
     /// The checks by vantage, vantages in the order in which the plan first names them.
     #[must_use]
     pub fn by_vantage(&self) -> Vec<(&str, Vec<&CheckResult>)> {

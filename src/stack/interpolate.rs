@@ -40,12 +40,10 @@ fn expand(text: &str, look: &dyn Fn(&str) -> Option<String>, depth: usize) -> Re
             out.push_str(&braced(&inner[..end], look, depth)?);
             rest = &inner[end + 1..];
         } else {
-            let length = name_length(after);
-            if length == 0 {
-                return Err("a `$` starts no variable; a dollar sign is written $$".to_owned());
-            }
-            out.push_str(&look(&after[..length]).unwrap_or_default());
-            rest = &after[length..];
+            // One that starts no name is a dollar sign: `$(date)`, `$?` and `[0-9]$` in the scripts of commands.
+            let (name, tail) = after.split_at(name_length(after));
+            out.push_str(&if name.is_empty() { "$".to_owned() } else { look(name).unwrap_or_default() });
+            rest = tail;
         }
     }
     out.push_str(rest);
@@ -131,7 +129,11 @@ mod tests {
             ("${V:?m}", "v"),
             ("${NONE:-${V}${NONE-x}}", "vx"),
             ("$$V $${V}", "$V ${V}"),
-            ("ünï", "ünï"),
+            ("ünï $é", "ünï $é"),
+            ("$(date) $? $1 $@ $-a $.b", "$(date) $? $1 $@ $-a $.b"),
+            ("[0-9]$", "[0-9]$"),
+            ("$$$V $$1$", "$v $1$"),
+            ("${NONE:-$(date)} ${NONE:-$2a$14$V}", "$(date) $2a$14v"),
         ] {
             assert_eq!(run(text).as_deref(), Ok(wanted), "{text}");
         }
@@ -143,7 +145,6 @@ mod tests {
             ("${NONE:?set it}", "`NONE` must be set: set it"),
             ("${EMPTY:?$V}", "`EMPTY` must be set: v"),
             ("${V", "`${V` has no closing brace"),
-            ("a$", "a `$` starts no variable; a dollar sign is written $$"),
             ("${}", "a `${` names no variable"),
             ("${V:}", "what follows the name in `${V` is not understood"),
             ("${V!x}", "what follows the name in `${V` is not understood"),

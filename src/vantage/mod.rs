@@ -31,7 +31,7 @@ use std::time::Duration;
 use bollard::errors::Error;
 
 pub use self::clean::{Cleaned, clean, sweep};
-pub use self::session::Session;
+pub use self::session::{Session, Sessions};
 pub use self::ways::Ways;
 
 use crate::text;

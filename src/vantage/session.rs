@@ -1,9 +1,16 @@
 //! A vantage that is open: looks from there, many at once.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use crate::observation::{Fact, Observation, Sockets, Survey};
+use crate::plan::Vantage;
 use crate::probe::{Request, serve};
 
 use super::remote::Remote;
+
+/// The sessions that were opened, by vantage, so that a second question needs no second entry.
+pub type Sessions = BTreeMap<Vantage, Arc<Session>>;
 
 /// A vantage that is open. It closes when it is closed or dropped.
 #[derive(Debug)]

@@ -263,5 +263,12 @@ fn database(text: &str) -> Option<String> {
     (plain && (1..=64).contains(&name.len())).then_some(name)
 }
 
+/// The name of a virtual host, which may begin with a slash; a slash alone is the one that a client gets that names none.
+#[must_use]
+pub fn virtual_host(name: &str) -> Option<String> {
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte));
+    (plain && name != "/" && (1..=64).contains(&name.len())).then(|| name.to_owned())
+}
+
 #[cfg(test)]
 mod tests;

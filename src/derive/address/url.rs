@@ -1,8 +1,7 @@
 //! `scheme://user:password@host1:port1,host2:port2/path?query`, alone or in lists (RFC 3986, and what people make of it).
 
-use super::{Address, Form, database, decode, host_and_port, parameters, port_number, user_info};
+use super::{Address, Form, database, decode, host_and_port, parameters, port_number, user_info, virtual_host};
 use crate::catalog::catalog;
-use crate::derive::credentials::virtual_host;
 use crate::plan::Credentials;
 use crate::target::Protocol;
 

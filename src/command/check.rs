@@ -1,13 +1,11 @@
-//! The way through: read the stack, derive connections, plan checks, observe, judge, report.
+//! `crosscheck check` and `crosscheck try`, the way through: read the stack, derive connections, plan checks, observe, judge, report.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use clap::CommandFactory;
 
-use crate::cli::{Cli, Command, Shared};
-use crate::command::{explain, init, plan};
+use crate::cli::Shared;
 use crate::config::silence;
 use crate::derive::sockets;
 use crate::exit::{self, Leniency};
@@ -15,7 +13,7 @@ use crate::interrupt::Interrupt;
 use crate::known::Known;
 use crate::learn::learn;
 use crate::looking::Looking;
-use crate::observe::{How, Sessions};
+use crate::observe::How;
 use crate::output::Output;
 use crate::plan::Origin;
 use crate::planning::{Asked, Plan, planned, say_empty};
@@ -24,7 +22,7 @@ use crate::report::{Report, build as assemble};
 use crate::rule::{Facts, Seen, Verdict};
 use crate::stack::{Stack, connect};
 use crate::survey::Survey;
-use crate::vantage::Ways;
+use crate::vantage::{Sessions, Ways};
 use crate::{judge, record, text, vantage};
 
 /// How long probes have to delete the topics of their round trips: a little longer than they take at most.
@@ -33,33 +31,12 @@ const GRACE: Duration = kafka::LAST_CHANCE.saturating_add(Duration::from_millis(
 /// The time for each check where nobody says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Runs a command and gives its exit code.
+/// Looks at everything that the stack depends on and at what users expect of it; `services` narrow it.
 ///
 /// # Errors
-/// What prevented it, in words that say what to do; the exit code is then 2.
-pub async fn run(cli: Cli) -> anyhow::Result<u8> {
-    let shared = &cli.shared;
-    for rule in &shared.rule {
-        explain::known(rule)?;
-    }
-    plan::fits(shared.format, cli.command.as_ref().and_then(Command::plan))?;
-    match cli.command {
-        None => check(shared, Vec::new()).await,
-        Some(Command::Check { services }) => check(shared, services).await,
-        Some(Command::Try { from, target }) => attempt(shared, &from, &target).await,
-        Some(Command::Plan(options)) => plan::plan(shared, &options).await,
-        Some(Command::Init { path }) => init::init(shared, path.as_deref()).await,
-        Some(Command::Explain { rule }) => explain::explain(rule.as_deref(), shared.color),
-        Some(Command::Clean) => clean().await,
-        Some(Command::Completions { shell }) => {
-            clap_complete::generate(shell, &mut Cli::command(), "crosscheck", &mut std::io::stdout());
-            Ok(exit::OK)
-        }
-        Some(Command::Probe(_)) => anyhow::bail!("a probe enters its namespace before anything else is started"),
-    }
-}
-
-async fn check(shared: &Shared, services: Vec<String>) -> anyhow::Result<u8> {
+///
+/// What prevented it, in words that say what to do.
+pub async fn check(shared: &Shared, services: Vec<String>) -> anyhow::Result<u8> {
     let started = Instant::now();
     let mut interrupt = Interrupt::listen()?;
     let Some(known) = interrupt.or(Known::running(shared)).await else { return Ok(exit::INTERRUPTED) };
@@ -69,7 +46,12 @@ async fn check(shared: &Shared, services: Vec<String>) -> anyhow::Result<u8> {
     look(shared, "check", started, interrupt, (connection, known), plan).await
 }
 
-async fn attempt(shared: &Shared, from: &str, target: &str) -> anyhow::Result<u8> {
+/// Looks at one connection, from one place.
+///
+/// # Errors
+///
+/// What prevented it, in words that say what to do.
+pub async fn attempt(shared: &Shared, from: &str, target: &str) -> anyhow::Result<u8> {
     anyhow::ensure!(shared.learn.is_none(), "--learn is for `check` and `plan`: `try` looks at one connection alone");
     let started = Instant::now();
     let mut interrupt = Interrupt::listen()?;
@@ -165,7 +147,7 @@ async fn look(
         allow_empty: shared.allow_empty,
     };
     let code = if interrupted { exit::INTERRUPTED } else { exit::code(&report.summary, leniency) };
-    finish(&mut report, started, code);
+    report.close(started, code);
     output.end(&report)?;
     let looked = report.summary.pass + report.summary.fail + report.summary.inconclusive;
     if looked == 0 && code == exit::INCONCLUSIVE {
@@ -198,16 +180,4 @@ fn narrow_to_rules(report: &mut Report, rules: &[String]) {
 /// The day in UTC, as the report has it.
 fn today() -> jiff::civil::Date {
     jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
-}
-
-pub(crate) fn finish(report: &mut Report, started: Instant, code: u8) {
-    report.micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    report.exit_code = code;
-}
-
-async fn clean() -> anyhow::Result<u8> {
-    let connection = connect::connect().await?;
-    let cleaned = vantage::clean(&connection.docker).await?;
-    println!("{cleaned}");
-    Ok(exit::OK)
 }
