@@ -1,11 +1,10 @@
 //! What users declare: `crosscheck.yaml` beside the compose file, and the same under `x-crosscheck` in it.
 //!
-//! [`mod@format`] is what may be written, [`node`] reads it with places, [`expected`] and [`silence`] say what it means.
+//! [`mod@format`] is what may be written, [`typed`] reads it with places, [`expected`] and [`silence`] say what it means.
 
 pub mod expected;
 pub mod format;
 pub mod init;
-pub mod node;
 pub mod silence;
 
 use std::fmt::{self, Display};
@@ -14,9 +13,9 @@ use std::time::Duration;
 
 use self::expected::Expectation;
 use self::format::File;
-use self::node::Mistake;
 use self::silence::Silence;
 use crate::compose::source::{Place, Sources};
+use crate::compose::typed::{self, Mistake};
 use crate::compose::yaml::{self, Node, Value};
 use crate::compose::{self, EXTENSION, Project};
 use crate::derive::places::location;
@@ -228,7 +227,7 @@ impl Config {
             Value::Map(entries) => entries.retain(|entry| !entry.key.starts_with("x-")),
             Value::Text(_) | Value::List(_) => {}
         }
-        let read: File = node::read(&document).map_err(|mistake| within.error(mistake))?;
+        let read: File = typed::read(&document).map_err(|mistake| within.error(mistake))?;
         self.add(read, within)
     }
 

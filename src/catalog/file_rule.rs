@@ -153,6 +153,7 @@ impl FileRule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compose::typed;
 
     #[test]
     fn a_rule_says_what_is_wrong_with_it() {
@@ -164,7 +165,7 @@ mod tests {
             ("paths: [/etc/x.yml]\nkeys: [a]", Some("within")),
             ("paths: [/etc/x.yml]\nalso: [{format: yaml}]", Some("needed")),
         ] {
-            let rule: FileRule = serde_saphyr::from_str(text).unwrap();
+            let rule: FileRule = typed::parse(text).unwrap();
             let mistake = rule.mistake(true);
             assert_eq!(mistake.is_some(), wrong.is_some(), "{text}: {mistake:?}");
             assert!(mistake.unwrap_or_default().contains(wrong.unwrap_or_default()), "{text}");

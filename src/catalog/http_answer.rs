@@ -95,6 +95,7 @@ fn misspelt(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compose::typed;
 
     #[test]
     fn an_answer_says_what_is_wrong_with_it() {
@@ -106,12 +107,12 @@ mod tests {
             ("known_by: {headers: {X-Version: '*'}}", "X-Version"),
             ("{path: /x, says: {version: header X-Version}}", "X-Version"),
         ] {
-            let answer: HttpAnswer = serde_saphyr::from_str(text).unwrap();
+            let answer: HttpAnswer = typed::parse(text).unwrap();
             let mistake = answer.mistake().unwrap_or_default();
             assert!(mistake.contains(reason), "{text}: {mistake}");
         }
         for text in ["path: /x", "known_by: {headers: {x-version: '*'}}", "{path: '*/x', known_by: {text: y}}"] {
-            assert_eq!(serde_saphyr::from_str::<HttpAnswer>(text).unwrap().mistake(), None, "{text}");
+            assert_eq!(typed::parse::<HttpAnswer>(text).unwrap().mistake(), None, "{text}");
         }
     }
 

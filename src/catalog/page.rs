@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 
+use crate::compose::typed;
 use crate::report::Severity;
 
 static RULES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/checks/rules");
@@ -83,7 +84,7 @@ impl Page {
             .strip_prefix("---\n")
             .and_then(|rest| rest.split_once("\n---\n"))
             .ok_or_else(|| error("no front matter between two lines of ---".into()))?;
-        let front: FrontMatter = serde_saphyr::from_str(front).map_err(|reason| error(reason.to_string()))?;
+        let front: FrontMatter = typed::parse(front).map_err(|wrong| error(wrong.reason))?;
         let FrontMatter { severity, since, title } = front;
         Ok(Self { id: id.into(), severity, since, title, body: body.trim().to_owned() })
     }

@@ -9,6 +9,7 @@ use super::file_rule::Glob;
 use super::mistake::TechnologyError;
 use super::program::Program;
 use super::{FileRule, HttpAnswer, Role};
+use crate::compose::typed;
 use crate::target::Protocol;
 
 /// What is known of a technology.
@@ -206,7 +207,7 @@ impl Technology {
 
     /// Reads what a file says, which may not be all there is to say.
     pub(super) fn read(id: &str, text: &str) -> Result<Self, TechnologyError> {
-        let technology = serde_saphyr::from_str(text).map_err(|error| TechnologyError::of_yaml(id, &error))?;
+        let technology = typed::parse(text).map_err(|error| TechnologyError::of_yaml(id, &error))?;
         Ok(Self { id: id.into(), ..technology })
     }
 

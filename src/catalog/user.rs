@@ -198,17 +198,17 @@ mod tests {
     #[test]
     fn every_mistake_has_its_place_and_what_was_expected() {
         for (text, expected) in [
-            ("name: X\nimage: [a/b]\n", &["x.yaml:2:1: `image` is no key here: did you mean `images`?", "clients"][..]),
+            ("name: X\nimage: [a/b]\n", &["x.yaml:2:1: the key `image` is not known here (did you mean `images`?)", "`clients`"][..]),
             (
                 "name: X\nclients:\n  address: [A]\n",
-                &["x.yaml:3:3: `address` is no key here", "addresses, hosts, peers"],
+                &["x.yaml:3:3: the key `address` is not known here", "`addresses`, `hosts`, `peers`"],
             ),
             ("name: X\nports: {80: htp}\n", &["x.yaml:2:", "`htp`", "did you mean `http`?", "tcp, http, https"]),
-            ("name: X\nports: {web: http}\n", &["x.yaml:2:9: this is no port"]),
+            ("name: X\nports: {web: http}\n", &["x.yaml:2:9: a number from 0 to 65535 is expected here"]),
             ("name: X\nstore: 7\n", &["x.yaml:2:8:", "true or false"]),
-            ("name: X\nports: 80\n", &["x.yaml:2:8:", "map"]),
-            ("name: X\nimages: redis\n", &["x.yaml:2:9:", "sequence"]),
-            ("name: X\nname: Y\n", &["x.yaml:2:1: `name` is set twice"]),
+            ("name: X\nports: 80\n", &["x.yaml:2:8: a mapping is expected here"]),
+            ("name: X\nimages: redis\n", &["x.yaml:2:9: a list is expected here"]),
+            ("name: X\nname: Y\n", &["x.yaml:2:1:", "`name`"]),
             ("name: X\nports: {80: http}\ndefault_port: 81\n", &["x.yaml:3:1:", "81", "ports"]),
             ("name: X\nimages: [acme/x, redis]\n", &["x.yaml:2:18:", "`redis`", "`library/redis`"]),
             ("name: X\nimages: ['acme/widget:1.0']\n", &["x.yaml:2:", "`acme/widget:1.0`", "`acme/widget`"]),
@@ -219,7 +219,7 @@ mod tests {
             ("name: X\nclients:\n  hosts: [redis-host]\n", &["x.yaml:3:11:", "`redis-host`", "`REDIS_HOST`"]),
             ("name: X\nschemes: [Redis]\n", &["x.yaml:2:11:", "`redis`"]),
             ("images: [acme/x]\n", &["x.yaml:1:1: `name` is missing"]),
-            ("name: X\nfiles: [{paths: [/x.yml], format: yalm}]\n", &["x.yaml:2:", "`yalm`", "did you mean `yaml`?"]),
+            ("name: X\nfiles: [{paths: [/x.yml], format: yalm}]\n", &["x.yaml:2:", "`yalm`", "(did you mean `yaml`?)"]),
             ("name: X\nfiles: [{format: yaml}]\n", &["x.yaml:2:1:", "`paths`"]),
             ("name: [\n", &["x.yaml:"]),
             ("", &["x.yaml:1:1:"]),

@@ -13,6 +13,7 @@ mod scalar;
 mod service;
 pub mod source;
 mod stack;
+pub mod typed;
 mod variables;
 pub mod yaml;
 

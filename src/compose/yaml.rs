@@ -74,7 +74,7 @@ pub struct YamlError {
 }
 
 impl YamlError {
-    fn at(place: Place, reason: impl Into<String>) -> Self {
+    pub(super) fn at(place: Place, reason: impl Into<String>) -> Self {
         Self { line: place.line, column: place.column, reason: reason.into() }
     }
 }

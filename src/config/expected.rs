@@ -1,9 +1,9 @@
 //! Connections that users expect, from what they wrote to what is planned.
 
 use super::format::{Expected, Long};
-use super::node::{At, Many};
 use super::{ConfigError, Spot, Within, may_hold_variables};
 use crate::compose::Project;
+use crate::compose::typed::{At, Many};
 use crate::derive::Connection;
 use crate::derive::declared::{self, Declared, DeclaredError};
 use crate::nearest::nearest;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::node::{At, Many, ShortOrLong};
+use crate::compose::typed::{At, Many, ShortOrLong};
 use crate::duration;
 
 /// What crosscheck cannot see by itself: connections that must work or must not, what is wanted of them, and what is known

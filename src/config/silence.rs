@@ -4,8 +4,8 @@ use jiff::civil::Date;
 use wildmatch::WildMatch;
 
 use super::format;
-use super::node::At;
 use super::{ConfigError, Within};
+use crate::compose::typed::At;
 use crate::nearest::nearest;
 use crate::plan::Location;
 use crate::report::{CheckResult, Finding, Report};

@@ -10,8 +10,8 @@ use serde::de::{
 };
 use serde::{Deserialize, forward_to_deserialize_any};
 
-use crate::compose::source::Place;
-use crate::compose::yaml::{Entry, Node, Value};
+use super::source::Place;
+use super::yaml::{self, Entry, Node, Value, YamlError};
 use crate::nearest::nearest;
 use crate::text;
 
@@ -21,6 +21,21 @@ use crate::text;
 /// The first thing that is wrong, and its place.
 pub fn read<T: DeserializeOwned>(node: &Node) -> Result<T, Mistake> {
     T::deserialize(Reader(node)).map_err(|mistake| mistake.at(node.place))
+}
+
+/// Reads a text with one document as a type.
+///
+/// # Errors
+/// The first thing that is wrong, and its place.
+pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
+    let first = Place { file: 0, line: 1, column: 1, end_line: 1, end_column: 1 };
+    let mut documents = yaml::parse(text, 0)?;
+    if let Some(second) = documents.get(1) {
+        return Err(YamlError::at(second.place, "there is one document in this file, and this is another"));
+    }
+    let nothing = Node { value: Value::Map(Vec::new()), place: first, tag: yaml::Tag::None };
+    let document = documents.pop().filter(|document| document.value != Value::Null).unwrap_or(nothing);
+    read(&document).map_err(|mistake| YamlError::at(mistake.place.unwrap_or(first), mistake.reason))
 }
 
 /// What is wrong with a file, and where.
@@ -67,8 +82,12 @@ impl de::Error for Mistake {
             Unexpected::Unit => "nothing".into(),
             other => other.to_string(),
         };
-        // The word for it in YAML's own documents, and nowhere else.
-        let expected = expected.to_string().replace("a sequence", "a list");
+        // These are serde's words, which nobody uses of YAML.
+        let expected = match expected.to_string().as_str() {
+            "a sequence" => "a list".to_owned(),
+            "a map" => "a mapping".to_owned(),
+            other => other.to_owned(),
+        };
         Self::custom(format!("{expected} is expected here, and this is {found}"))
     }
 
@@ -102,7 +121,7 @@ pub struct At<T> {
 }
 
 /// The name by which [`Reader`] knows that a value's place is asked for too.
-const AT: &str = "crosscheck::config::At";
+const AT: &str = "crosscheck::compose::At";
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -159,7 +178,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Many<T> {
 }
 
 /// The name by which [`Reader`] knows that one value counts as a list of one.
-const MANY: &str = "crosscheck::config::Many";
+const MANY: &str = "crosscheck::compose::Many";
 
 /// A node as serde reads it.
 struct Reader<'a>(&'a Node);
@@ -322,8 +341,7 @@ impl<'de> MapAccess<'de> for Entries<'de> {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Mistake> {
         self.under_way = self.left.next();
         let Some(entry) = self.under_way else { return Ok(None) };
-        let key = seed.deserialize(BorrowedStrDeserializer::new(&entry.key));
-        key.map(Some).map_err(|mistake: Mistake| mistake.at(entry.place))
+        seed.deserialize(Key(entry)).map(Some).map_err(|mistake: Mistake| mistake.at(entry.place))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Mistake> {
@@ -331,6 +349,36 @@ impl<'de> MapAccess<'de> for Entries<'de> {
         // What is written and empty stands where its key does.
         let place = if entry.node.value == Value::Null { entry.place } else { entry.node.place };
         seed.deserialize(Reader(&entry.node)).map_err(|mistake| mistake.at(place))
+    }
+}
+
+/// The key of an entry: a text, or a number where that is wanted.
+struct Key<'a>(&'a Entry);
+
+impl<'de> Deserializer<'de> for Key<'de> {
+    type Error = Mistake;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
+        visitor.visit_borrowed_str(&self.0.key)
+    }
+
+    fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
+        let wrong = |_| Mistake::invalid_type(Unexpected::Str(&self.0.key), &"a number from 0 to 65535");
+        visitor.visit_u16(self.0.key.parse().map_err(wrong)?)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Mistake> {
+        visitor.visit_enum(Word(&self.0.key))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct identifier ignored_any
     }
 }
 
