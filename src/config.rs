@@ -47,7 +47,7 @@ pub struct Config {
 
 /// What is wrong with what users declare.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}{}: {reason}", text::line(file, 300), shown(*at))]
+#[error("{}{}: {}", text::line(file, 300), shown(*at), text::line(reason, 1000))]
 pub struct ConfigError {
     /// The file.
     pub file: String,

@@ -8,7 +8,7 @@ use crate::text;
 
 /// A file that cannot be read, or does not say what Compose understands. Repeats no value: it may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}{}: {reason}", text::line(&path.display().to_string(), 300), shown(*at))]
+#[error("{}{}: {}", text::line(&path.display().to_string(), 300), shown(*at), text::line(reason, 1000))]
 pub struct ComposeError {
     /// The file.
     pub path: PathBuf,

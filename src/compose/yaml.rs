@@ -293,7 +293,7 @@ impl<'a> Reader<'a> {
             if is_merge {
                 merged.extend(to_merge(value)?);
             } else if let Some(first) = lines.insert(key.clone(), place.line) {
-                let reason = format!("the key `{key}` is there already, in line {first}");
+                let reason = format!("the key `{}` is there already, in line {first}", text::line(&key, 60));
                 return Err(YamlError::at(place, reason));
             } else {
                 own.push(Entry { key, place, node: value });
