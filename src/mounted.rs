@@ -1,6 +1,7 @@
 //! The configuration files that are mounted into containers, read where they lie: on this machine, in a compose file, or
 //! else through the engine. What to look for is data (`files` in `checks/technologies/`); nothing is searched at large.
 
+mod by_path;
 mod disk;
 mod mounts;
 mod named;
@@ -60,7 +61,7 @@ pub fn from_disk(stack: &Stack, project: Option<&Project>, whereabouts: Whereabo
     for container in &stack.containers {
         let mounts = Mounts::of(container, project, whereabouts, &disk);
         if !mounts.is_empty() {
-            Gathering { container, mounts: &mounts, texts: &mut texts, into: &mut gathered }.all();
+            Gathering { stack, container, mounts: &mounts, texts: &mut texts, into: &mut gathered }.all();
         }
     }
     gathered.notes.extend(texts.note());
@@ -98,6 +99,7 @@ fn unreadable(path: &str, container: &str, reason: &str) -> String {
 
 /// One container's files.
 struct Gathering<'a> {
+    stack: &'a Stack,
     container: &'a Container,
     mounts: &'a Mounts<'a>,
     texts: &'a mut Texts,
@@ -108,6 +110,13 @@ impl Gathering<'_> {
     fn all(&mut self) {
         let named = named::of(self.container);
         let mut known = BTreeSet::new();
+        for (rule, paths) in by_path::of(self.stack, self.container, self.mounts, &named) {
+            for path in paths {
+                if known.insert(path.clone()) {
+                    self.read(path, rule, None);
+                }
+            }
+        }
         for rule in catalog().files_of(&self.container.image) {
             for path in paths::of(rule, self.mounts, &named) {
                 // The first rule is the one that knows most of it.

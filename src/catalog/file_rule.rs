@@ -99,6 +99,38 @@ pub enum Reader {
     OtelCollector,
 }
 
+/// Names of folders and files that say nothing of whose they are.
+const ANYBODYS_FOLDERS: &[&str] = &[
+    "*",
+    "app",
+    "bin",
+    "conf",
+    "config",
+    "configs",
+    "configuration",
+    "data",
+    "default",
+    "etc",
+    "home",
+    "lib",
+    "local",
+    "main",
+    "mnt",
+    "opt",
+    "root",
+    "run",
+    "server",
+    "servers",
+    "settings",
+    "share",
+    "shared",
+    "srv",
+    "tmp",
+    "usr",
+    "var",
+    "work",
+];
+
 impl Format {
     /// The format that the extension of a path stands for.
     #[must_use]
@@ -130,6 +162,16 @@ impl FileRule {
     pub fn is_named_by(&self, option: &str) -> bool {
         let option = option.to_ascii_lowercase();
         self.named_by.iter().any(|glob| glob.0.matches(&option))
+    }
+
+    /// The paths at which only this technology's files are, whatever the image: `/etc/nginx/nginx.conf`, and not `/config/config.yml`.
+    pub fn telling_paths(&self) -> impl Iterator<Item = &str> {
+        let is_name =
+            |part: &&str| !ANYBODYS_FOLDERS.contains(&part.split('.').find(|word| !word.is_empty()).unwrap_or("*"));
+        let tells = move |path: &&str| {
+            path.starts_with('/') && path.split('/').filter(|part| !part.is_empty()).any(|part| is_name(&part))
+        };
+        self.paths.iter().map(String::as_str).filter(tells)
     }
 
     /// What makes the rule useless, where it is: `top` for those of a technology, which need a way to their files.
@@ -169,6 +211,25 @@ mod tests {
             let mistake = rule.mistake(true);
             assert_eq!(mistake.is_some(), wrong.is_some(), "{text}: {mistake:?}");
             assert!(mistake.unwrap_or_default().contains(wrong.unwrap_or_default()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_may_say_whose_it_is() {
+        for (path, tells) in [
+            ("/etc/nginx/nginx.conf", true),
+            ("/etc/mimir.yaml", true),
+            ("/traefik.yml", true),
+            ("/usr/share/logstash/pipeline/*.conf", true),
+            ("/consul/config/*.hcl", true),
+            ("/config/configuration.yml", false),
+            ("/app/data/configuration.yaml", false),
+            ("/mnt/shared/config/*.properties", false),
+            ("/etc/*.conf", false),
+            ("pgbouncer.ini", false),
+        ] {
+            let rule = FileRule { paths: vec![path.to_owned()], ..FileRule::default() };
+            assert_eq!(rule.telling_paths().count() == 1, tells, "{path}");
         }
     }
 

@@ -23,9 +23,9 @@ use crate::stack::{Container, Stack};
 /// Programs that connect to nobody, whatever stands in their words.
 const QUIET: &[&str] = &[
     ":", "[", "[[", "alias", "apk", "apt", "apt-get", "awk", "basename", "cat", "cd", "chmod", "chown", "cp", "cut",
-    "date", "echo", "egrep", "false", "for", "function", "grep", "head", "jq", "kill", "ln", "ls", "mkdir", "mv",
-    "printf", "read", "return", "rm", "sed", "set", "shift", "sleep", "source", "tail", "tee", "test", "touch", "tr",
-    "trap", "true", "type", "unset", "wait", "wc", "which", "yum",
+    "date", "echo", "egrep", "envsubst", "export", "false", "for", "function", "grep", "head", "jq", "kill", "ln",
+    "ls", "mkdir", "mv", "printf", "read", "return", "rm", "sed", "set", "shift", "sleep", "source", "tail", "tee",
+    "test", "touch", "tr", "trap", "true", "type", "unset", "wait", "wc", "which", "yum",
 ];
 
 /// How many commands of a container are looked at that name an address.
@@ -50,6 +50,17 @@ static ANY: LazyLock<Program> = LazyLock::new(|| {
 /// Whether a command that begins with this word connects to nobody.
 fn is_quiet(word: &str) -> bool {
     QUIET.contains(&program_name(word))
+}
+
+/// Whether a container's command runs nothing but programs that serve nobody: those of the shell, and clients.
+#[must_use]
+pub fn runs_tools_alone(container: &Container) -> bool {
+    let commands = shell::commands(&container.command, &|name| container.variable(name).map(str::to_owned));
+    let is_tool = |words: &Vec<String>| {
+        let (at, known) = program::find(words, "", catalog());
+        known.is_some() || words.get(at).is_none_or(|word| is_quiet(word) || shell::is_shell(word))
+    };
+    !commands.is_empty() && commands.iter().all(is_tool)
 }
 
 /// Every connection that the commands of the stack's containers ask for, in the order of containers and words.

@@ -20,6 +20,19 @@ pub fn of(rule: &FileRule, mounts: &Mounts, named: &[Named]) -> Vec<String> {
     found
 }
 
+/// The paths of a rule's files that say by themselves whose they are: where the technology alone looks, or named in such a folder.
+pub fn telling(rule: &FileRule, mounts: &Mounts, named: &[Named]) -> Vec<String> {
+    let own: Vec<_> = rule.telling_paths().collect();
+    let folder = |path: &str| path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+    let is_own = |path: &str| own.iter().any(|other| folder(other) == folder(path));
+    let by_option = named.iter().filter(|(option, path)| rule.is_named_by(option) && is_own(path));
+    let mut found: Vec<_> = by_option.flat_map(|(_, path)| self::named(rule, mounts, path)).collect();
+    if found.is_empty() {
+        found.extend(own.iter().flat_map(|path| usual(mounts, path)));
+    }
+    found
+}
+
 /// The paths at which a rule's file would be, and a folder is mounted: Docker makes one of a source that is not there.
 pub fn folders(rule: &FileRule, mounts: &Mounts, named: &[Named]) -> Vec<String> {
     let by_option = named.iter().filter(|(option, _)| rule.is_named_by(option)).map(|(_, path)| path.as_str());

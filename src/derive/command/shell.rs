@@ -45,6 +45,12 @@ pub fn script(text: &str, look: &dyn Fn(&str) -> Option<String>) -> Vec<Vec<Stri
     reader.rest()
 }
 
+/// Whether a word runs a shell.
+#[must_use]
+pub fn is_shell(word: &str) -> bool {
+    SHELLS.contains(&program_name(word))
+}
+
 /// Whether a text can be the name of a variable.
 #[must_use]
 pub fn is_name(text: &str) -> bool {
@@ -353,7 +359,7 @@ fn closing(text: &str, opening: char, closing: char) -> usize {
 
 /// The script of `sh -c "…"`, whatever stands before the shell: `timeout 60 bash -ec "…"`.
 fn of_shell(words: &[String]) -> Option<&str> {
-    let shell = words.iter().position(|word| SHELLS.contains(&program_name(word)))?;
+    let shell = words.iter().position(|word| is_shell(word))?;
     if super::is_quiet(words.first()?) {
         return None;
     }
