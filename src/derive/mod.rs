@@ -94,7 +94,7 @@ pub fn with_outside(
     connections.extend(labels::derive(stack));
     let (mut outside, mut connections): (Vec<_>, Vec<_>) =
         connections.into_iter().partition(|connection| outside::is_outside(stack, connection));
-    connections.extend(published::derive(stack, &connections));
+    connections.extend(published::derive(stack, &connections, &files::listens::http(files)));
     defaults::add(stack, &mut connections);
     connections.extend(depends_on::derive(stack, &connections));
     if let Some(project) = project {

@@ -17,30 +17,37 @@ use crate::target::{Protocol, Target, host_and_port, is_loopback};
 /// Ports that are bound come from the engine. A fixed port that was asked for and is not bound is tried all the same: it
 /// may be held by somebody else, or not be published at all. One that the engine would have chosen cannot be; of a stack that
 /// is only declared it is told all the same, with port 0.
+///
+/// `known` are the connections of clients, and `http` the ports that containers say themselves to speak HTTP on, by their ids.
 #[must_use]
-pub fn derive(stack: &Stack, known: &[Connection]) -> Vec<Connection> {
-    let clients = Clients::of(stack, known);
+pub fn derive(stack: &Stack, known: &[Connection], http: &BTreeSet<(String, u16)>) -> Vec<Connection> {
+    let clients = Clients { asked: Clients::of(stack, known), said: http };
     stack.containers.iter().flat_map(|container| of_container(stack, container, &clients)).collect()
 }
 
-/// What clients in the stack speak to servers of which nothing else is known, by service and port.
-struct Clients(BTreeSet<(String, u16)>);
+/// Where HTTP is spoken on servers of which nothing else is known.
+struct Clients<'a> {
+    /// What clients in the stack ask, by service and port.
+    asked: BTreeSet<(String, u16)>,
+    /// What servers say themselves, by the engine's id and port.
+    said: &'a BTreeSet<(String, u16)>,
+}
 
-impl Clients {
-    fn of(stack: &Stack, known: &[Connection]) -> Self {
+impl Clients<'_> {
+    fn of(stack: &Stack, known: &[Connection]) -> BTreeSet<(String, u16)> {
         let http = known.iter().filter(|known| known.target.protocol == Protocol::Http);
         let served = http.flat_map(|known| {
             let port = known.published.as_ref().map_or(known.target.port, |published| published.container_port);
             known.leads_to(stack).into_iter().map(move |service| (service.to_owned(), port))
         });
-        Self(served.collect())
+        served.collect()
     }
 
     /// Whether some client, or its own healthcheck, speaks HTTP to a port of a container.
     fn speak_http(&self, container: &Container, port: u16) -> bool {
         let asked = container.healthcheck.iter().flat_map(|word| word.split(char::is_whitespace));
         let mut asked = asked.filter_map(|word| word.trim_matches(['"', '\'']).strip_prefix("http://"));
-        self.0.contains(&(container.service.clone(), port))
+        self.asked.contains(&(container.service.clone(), port))
             || asked.any(|rest| {
                 let authority = rest.split('/').next().unwrap_or_default();
                 let (host, own) = authority.split_once(':').unwrap_or((authority, "80"));
@@ -69,9 +76,9 @@ fn of_container(stack: &Stack, container: &Container, clients: &Clients) -> Vec<
 fn connection(stack: &Stack, container: &Container, port: &PublishedPort, clients: &Clients) -> Connection {
     let host_port = port.host_port.unwrap_or(0);
     let (mut speaks, security) = served::published(container, port.container_port);
-    if speaks.protocol == Protocol::Tcp
-        && served::known_port(container, port.container_port).is_none()
-        && clients.speak_http(container, port.container_port)
+    let is_unknown = served::known_port(container, port.container_port).is_none();
+    let said = clients.said.contains(&(container.id.clone(), port.container_port));
+    if speaks.protocol == Protocol::Tcp && (said || (is_unknown && clients.speak_http(container, port.container_port)))
     {
         speaks.protocol = Protocol::Http;
     }
@@ -111,7 +118,7 @@ mod tests {
             assert!(found.published.is_some() && found.credentials.is_none() && found.settings.is_empty());
             format!("{} {}", found.target, found.origin.value.unwrap())
         };
-        derive(stack, &[]).into_iter().map(shown).collect()
+        derive(stack, &[], &BTreeSet::new()).into_iter().map(shown).collect()
     }
 
     fn publishing(image: &str, bound: &[PublishedPort], wanted: &[PublishedPort]) -> Stack {
@@ -202,8 +209,10 @@ mod tests {
         ]
         .map(|(name, value)| (name.into(), value.into()))
         .to_vec();
-        let schemes: Vec<_> =
-            derive(&kafka, &[]).into_iter().map(|found| (found.target.protocol.scheme(), found.security.tls)).collect();
+        let schemes: Vec<_> = derive(&kafka, &[], &BTreeSet::new())
+            .into_iter()
+            .map(|found| (found.target.protocol.scheme(), found.security.tls))
+            .collect();
         assert_eq!(schemes, [("kafka", Tls::Unsaid), ("tcp", Tls::Unsaid), ("kafka", Tls::Required)]);
     }
 
@@ -218,7 +227,8 @@ mod tests {
         web.environment = vec![("API_URL".into(), "http://api:8080/v1".into())];
         let stack = stack([api, web]);
         let known = crate::derive::environment::derive(&stack);
-        let found: Vec<_> = derive(&stack, &known).into_iter().map(|found| found.target.to_string()).collect();
+        let found: Vec<_> =
+            derive(&stack, &known, &BTreeSet::new()).into_iter().map(|found| found.target.to_string()).collect();
         assert_eq!(found, ["http://127.0.0.1:8080", "http://127.0.0.1:8081", "tcp://127.0.0.1:9000"]);
     }
 }

@@ -77,6 +77,32 @@ pub fn entries(text: &str) -> Vec<Entry> {
     found
 }
 
+/// The ports on which it speaks plain HTTP to its clients.
+#[must_use]
+pub fn http_ports(text: &str) -> Vec<u16> {
+    let (mut section, mut defaults) = (Section::default(), String::new());
+    let modes = modes(text);
+    let mut found = Vec::new();
+    for words in lines(text) {
+        let words: Vec<_> = words.iter().map(|(word, _)| word.as_str()).collect();
+        match words.as_slice() {
+            [name, rest @ ..] if SECTIONS.contains(name) => {
+                section = Section { kind: (*name).to_owned(), title: short(rest.first().unwrap_or(&"")).to_owned() };
+            }
+            ["mode", mode, ..] if section.kind == "defaults" => short(mode).clone_into(&mut defaults),
+            ["bind", addresses, more @ ..] if matches!(section.kind.as_str(), "frontend" | "listen") => {
+                let spoken = modes.get(&section).unwrap_or(&defaults);
+                if spoken == "http" && !more.iter().any(|word| matches!(*word, "ssl" | "accept-proxy")) {
+                    let ports = addresses.split(',').filter_map(|one| one.rsplit_once(':')?.1.parse().ok());
+                    found.extend(ports.filter(|&port: &u16| port > 0));
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
 /// A section, by what it is and its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Section {
@@ -148,6 +174,19 @@ fn word(scanner: &mut Scanner) -> String {
 mod tests {
     use super::super::scan::shown;
     use super::*;
+
+    #[test]
+    fn sections_say_where_they_speak_http() {
+        for (text, expected) in [
+            ("defaults\n mode http\nfrontend a\n bind *:8080\n bind :8443 ssl crt /x\n", &[8080][..]),
+            ("listen a\n bind 0.0.0.0:81,[::]:82 v4v6\n mode http\n", &[81, 82]),
+            ("defaults\n mode http\nfrontend db\n bind :5432\n mode tcp\nfrontend b\n bind :83 accept-proxy\n", &[]),
+            ("frontend a\n bind :84\nbackend b\n mode http\n bind :85\n", &[]),
+            ("listen a\n mode http\n bind /run/x.sock\n bind :${PORT}\n", &[]),
+        ] {
+            assert_eq!(http_ports(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn lines_become_entries() {

@@ -12,6 +12,7 @@ mod haproxy;
 pub(super) mod hcl;
 mod javascript;
 mod lines;
+pub mod listens;
 mod logstash;
 mod mounted;
 mod nginx;

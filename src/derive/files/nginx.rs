@@ -63,6 +63,25 @@ fn passed_to(value: &str) -> (&str, &str) {
     (scheme, rest.split('/').next().unwrap_or_default())
 }
 
+/// The ports on which its servers speak plain HTTP. What stands in a `stream` passes on whatever comes.
+#[must_use]
+pub fn http_ports(text: &str) -> Vec<u16> {
+    let all = directives(text);
+    let encrypts = |it: &Directive| it.name == "ssl" && it.value == "on";
+    // Only a stream passes on without a scheme: its servers may stand in a file of their own.
+    let streams = |it: &Directive| it.name == "proxy_pass" && !it.value.contains("://") && !it.value.starts_with('$');
+    if all.iter().any(|it| encrypts(it) || streams(it)) {
+        return Vec::new();
+    }
+    let listens = all.iter().filter(|it| it.name == "listen" && it.in_plain && !it.value.starts_with("unix:"));
+    // An address without a port is at port 80.
+    let port = |value: &str| match value.rsplit(':').next().unwrap_or_default().parse::<u16>() {
+        Ok(port) => Some(port),
+        Err(_) => value.parse::<std::net::Ipv4Addr>().is_ok().then_some(80),
+    };
+    listens.filter_map(|it| port(&it.value)).filter(|&port| port > 0).collect()
+}
+
 impl Directive {
     fn passes(&self) -> bool {
         self.name.ends_with("_pass")
@@ -80,6 +99,8 @@ struct Directive {
     /// The second argument of `set`.
     second: String,
     down: bool,
+    /// Whether it stands in no `stream`, and says neither TLS nor anything that comes before HTTP.
+    in_plain: bool,
     /// The upstream that it stands in.
     upstream: Option<String>,
     at: At,
@@ -89,15 +110,17 @@ fn directives(text: &str) -> Vec<Directive> {
     let mut scanner = Scanner::new(text);
     let mut path = Path::default();
     let mut upstream: Option<(usize, String)> = None;
+    let mut stream: Option<usize> = None;
     let mut words: Vec<(String, At)> = Vec::new();
-    let mut found = Vec::new();
+    let mut found: Vec<Directive> = Vec::new();
     while let Some(next) = scanner.peek() {
         let at = scanner.at();
         match next {
             '#' => drop(scanner.line()),
             ';' => {
                 scanner.next();
-                found.extend(directive(std::mem::take(&mut words), &path, upstream.as_ref().map(|(_, name)| name)));
+                let one = directive(std::mem::take(&mut words), &path, upstream.as_ref().map(|(_, name)| name));
+                found.extend(one.map(|one| Directive { in_plain: one.in_plain && stream.is_none(), ..one }));
             }
             '{' => {
                 scanner.next();
@@ -109,11 +132,15 @@ fn directives(text: &str) -> Vec<Directive> {
                     }
                     _ => path.open::<&str>(&[]),
                 }
+                if block.first().is_some_and(|first| first == "stream") {
+                    stream.get_or_insert(path.depth());
+                }
             }
             '}' => {
                 scanner.next();
                 words.clear();
                 upstream = upstream.filter(|(depth, _)| *depth < path.depth());
+                stream = stream.filter(|depth| *depth < path.depth());
                 path.close();
             }
             '"' | '\'' => {
@@ -161,6 +188,7 @@ fn directive(words: Vec<(String, At)>, path: &Path, upstream: Option<&String>) -
     Some(Directive {
         key: path.key(&name)?,
         down: more.iter().any(|word| word == "down"),
+        in_plain: !more.iter().any(|word| matches!(word.as_str(), "ssl" | "quic" | "udp" | "proxy_protocol")),
         second: more.into_iter().next().unwrap_or_default(),
         upstream: upstream.cloned(),
         name,
@@ -250,6 +278,21 @@ mod tests {
             ("", &[]),
         ] {
             assert_eq!(shown(&entries(text)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn servers_say_where_they_speak_http() {
+        for (text, expected) in [
+            ("http { server { listen 6060; listen [::]:6060 default_server; } }", &[6060, 6060][..]),
+            ("server { listen 0.0.0.0:81 http2; listen 127.0.0.1; listen *:82; }", &[81, 80, 82]),
+            ("server { listen 443 ssl; listen 444 quic; listen unix:/x; listen 8080 proxy_protocol; }", &[]),
+            ("server { listen 8443; ssl on; }", &[]),
+            ("stream { server { listen 5432; proxy_pass $db; } } http { server { listen 83; } }", &[83]),
+            ("server { listen 5432; proxy_pass db:5432; }", &[]),
+            ("server { listen ${PORT}; listen 0; }", &[]),
+        ] {
+            assert_eq!(http_ports(text), expected, "{text}");
         }
     }
 
