@@ -81,6 +81,10 @@ pub struct Labels {
     /// Patterns of labels that hold a port, and what is spoken there.
     #[serde(default)]
     pub ports: BTreeMap<String, Port>,
+    /// Patterns of labels that make it forward to their container, and what is spoken there: at the container's lowest port,
+    /// where none of `ports` says another.
+    #[serde(default)]
+    pub routers: BTreeMap<String, Port>,
     /// Patterns of labels that hold the URL of somebody whom the proxy asks, whatever their case.
     #[serde(default)]
     pub addresses: Vec<Glob>,
@@ -295,6 +299,7 @@ impl Technology {
             labels: Labels {
                 switch: self.labels.switch.or(other.labels.switch),
                 ports: over(self.labels.ports, other.labels.ports),
+                routers: over(self.labels.routers, other.labels.routers),
                 addresses: both(self.labels.addresses, other.labels.addresses),
             },
             defaults: both(self.defaults, other.defaults),

@@ -188,14 +188,14 @@ mod tests {
         let mut remote = publishing("redis:7", &[port(6379, 6379, "0.0.0.0"), port(6379, 6380, "192.0.2.7")], &[]);
         for at in [PublishedAt::Host("engine.example".into()), PublishedAt::Unknown("a container".into())] {
             remote.engine.published_at = at;
-            assert!(derive(&remote, &[]).iter().all(|found| found.from == Vantage::Engine));
+            assert!(derive(&remote, &[], &BTreeSet::new()).iter().all(|found| found.from == Vantage::Engine));
             assert_eq!(
                 of(&remote),
                 ["redis://127.0.0.1:6379 0.0.0.0:6379->6379/tcp", "redis://192.0.2.7:6380 192.0.2.7:6380->6379/tcp"]
             );
         }
         remote.engine.published_at = PublishedAt::Here;
-        assert!(derive(&remote, &[]).iter().all(|found| found.from == Vantage::Host));
+        assert!(derive(&remote, &[], &BTreeSet::new()).iter().all(|found| found.from == Vantage::Host));
     }
 
     #[test]
