@@ -143,6 +143,8 @@ fn parse_plain(value: &str) -> Option<Vec<Address>> {
             address.head.insert_str(0, "mysql://");
         }
         Some(found)
+    } else if let Some(found) = in_words(value) {
+        Some(found)
     } else if value.contains("://") {
         url::parse_list(value)
     } else {
@@ -150,10 +152,24 @@ fn parse_plain(value: &str) -> Option<Vec<Address>> {
     }
 }
 
+/// A list with blanks between its items, each of which has a port or a scheme: what a script goes through word by word.
+fn in_words(value: &str) -> Option<Vec<Address>> {
+    if !value.contains(' ') || value.contains([',', ';', '=']) {
+        return None;
+    }
+    let one = |word: &str| parse_plain(word).filter(|found| found.iter().all(|address| address.form != Form::Host));
+    value.split_whitespace().map(one).collect::<Option<Vec<_>>>().map(|found| found.concat())
+}
+
 /// A value as it may be shown: made anew of what was understood, since a secret can stand wherever something was not.
 #[must_use]
 pub fn shown(value: &str, addresses: &[Address]) -> String {
-    let separator = if value.contains(';') && !value.contains(',') { ";" } else { "," };
+    let separator = match () {
+        () if value.contains(',') => ",",
+        () if value.contains(';') => ";",
+        () if value.trim().contains(' ') => " ",
+        () => ",",
+    };
     let mut shown = String::new();
     let mut before: Option<&Address> = None;
     for address in addresses {

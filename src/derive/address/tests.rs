@@ -70,6 +70,11 @@ fn values_are_read_in_every_grammar() {
         // Lists
         ("kafka:9092", "|kafka:9092"),
         ("kafka:9092, kafka2:9093 ", "|kafka:9092 |kafka2:9093"),
+        ("namenode:9000 namenode:9870", "|namenode:9000 |namenode:9870"),
+        ("tcp://db:5432  cache:6379", "tcp|db:5432 |cache:6379"),
+        ("namenode:9000 datanode", ""),
+        ("see http://app:8080", ""),
+        ("db:5432 and cache:6379", ""),
         ("zk:2181,zk2:2181/kafka", "|zk:2181 |zk2:2181"),
         ("1@kafka:9093,2@kafka2:9093", "|kafka:9093 |kafka2:9093"),
         ("redis:6379,password=x,ssl=False", "|redis:6379||:x"),
