@@ -3,6 +3,8 @@
 //! Programs that the catalogue knows say by their options whom they connect to; of others an option is a setting by its name,
 //! as a variable would be.
 
+mod line;
+mod moved;
 mod options;
 mod program;
 mod shell;
@@ -61,6 +63,16 @@ pub fn runs_tools_alone(container: &Container) -> bool {
         known.is_some() || words.get(at).is_none_or(|word| is_quiet(word) || shell::is_shell(word))
     };
     !commands.is_empty() && commands.iter().all(is_tool)
+}
+
+/// The files that a container's command writes out of others, from and to, before what it runs reads them. Who does nothing
+/// else has none: they are for somebody else.
+#[must_use]
+pub fn copies(container: &Container) -> Vec<(String, String)> {
+    if runs_tools_alone(container) {
+        return Vec::new();
+    }
+    shell::copies(&container.command, &|name| container.variable(name).map(str::to_owned))
 }
 
 /// Every connection that the commands of the stack's containers ask for, in the order of containers and words.

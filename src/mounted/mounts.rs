@@ -1,11 +1,12 @@
 //! What is mounted into a container, and where a path in it comes from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::disk::Disk;
 use super::{Whereabouts, named};
 use crate::compose::{self, Project};
+use crate::derive::command;
 use crate::derive::files::Source;
 use crate::stack::Container;
 
@@ -15,6 +16,8 @@ pub struct Mounts<'d> {
     /// The files that the declaration names itself, which the image brings along where nothing is mounted over them. What an
     /// image names, and brings, is mostly an example.
     brought: BTreeSet<String>,
+    /// The files that the command writes out of mounted ones: where they come from, by their paths.
+    copied: BTreeMap<String, String>,
     disk: &'d Disk,
 }
 
@@ -87,7 +90,8 @@ impl<'d> Mounts<'d> {
         all.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then(a.cmp(b)));
         let running = declared.filter(|_| whereabouts != Whereabouts::Declared);
         let brought = running.map(|(_, service)| named::in_declaration(service).into_iter().map(|(_, path)| path));
-        Self { all, brought: brought.into_iter().flatten().collect(), disk }
+        let copied = command::copies(container).into_iter().map(|(from, to)| (to, from)).collect();
+        Self { all, brought: brought.into_iter().flatten().collect(), copied, disk }
     }
 
     /// Whether there is nothing to read.
@@ -106,6 +110,7 @@ impl<'d> Mounts<'d> {
 
     /// Where a file comes from; `None` where it is no mounted one, and none that is named.
     pub fn find(&self, path: &str) -> Option<Found<'_>> {
+        let path = self.copied.get(path).filter(|from| self.over(from).is_some()).map_or(path, String::as_str);
         let Some((kind, rest)) = self.over(path) else {
             return self.brought.contains(path).then_some(Found::Engine(None));
         };
@@ -143,7 +148,12 @@ impl<'d> Mounts<'d> {
         let own = self.all.iter().filter(|(_, kind)| !matches!(kind, Kind::Closed)).map(|(target, _)| target.as_str());
         let own =
             own.filter(|target| target.rsplit_once('/').is_some_and(|(parent, name)| parent == folder && fits(name)));
-        let mut found: Vec<_> = own.filter(|target| !self.is_folder(target)).map(str::to_owned).collect();
+        let own = own.filter(|target| !self.is_folder(target));
+        let copied = self.copied.iter().filter(|(to, from)| self.over(from).is_some() && !self.is_folder(to));
+        let copied = copied.map(|(to, _)| to.as_str());
+        let copied =
+            copied.filter(|to| to.rsplit_once('/').is_some_and(|(parent, name)| parent == folder && fits(name)));
+        let mut found: Vec<_> = own.chain(copied).map(str::to_owned).collect();
         if let Some(here) = self.folder(folder) {
             let names = self.disk.names(&here);
             found.extend(names.iter().filter(|name| fits(name)).map(|name| format!("{folder}/{name}")));

@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::line::{Document, Line, redirected, without};
+use super::moved;
 use crate::catalog::program_name;
 
 /// How deep scripts may stand in scripts.
@@ -32,17 +34,21 @@ pub const DEV_TCP: &str = "/dev/tcp";
 /// The simple commands that a command's words come to. `look` gives the value of a variable.
 #[must_use]
 pub fn commands(words: &[String], look: &dyn Fn(&str) -> Option<String>) -> Vec<Vec<String>> {
-    let mut reader = Reader { look, scripts: VecDeque::new(), found: Vec::new(), assigned: BTreeMap::new(), text: 0 };
-    reader.words(words, 0);
-    reader.rest()
+    Reader::new(look).of_words(words).found
+}
+
+/// The files that a command's words write out of others, as what it copies them from and to.
+#[must_use]
+pub fn copies(words: &[String], look: &dyn Fn(&str) -> Option<String>) -> Vec<(String, String)> {
+    Reader::new(look).of_words(words).copied
 }
 
 /// The simple commands of a script.
 #[must_use]
 pub fn script(text: &str, look: &dyn Fn(&str) -> Option<String>) -> Vec<Vec<String>> {
-    let mut reader = Reader { look, scripts: VecDeque::new(), found: Vec::new(), assigned: BTreeMap::new(), text: 0 };
+    let mut reader = Reader::new(look);
     reader.scripts.push_back((text.to_owned(), 0));
-    reader.rest()
+    reader.rest().found
 }
 
 /// Whether a word runs a shell.
@@ -72,14 +78,28 @@ struct Reader<'a> {
     /// The variables that the script sets itself.
     assigned: BTreeMap<String, String>,
     text: usize,
+    /// Files that are written out of others.
+    copied: Vec<(String, String)>,
+    /// The file that the command before writes into a pipe.
+    piped: Option<String>,
 }
 
-impl Reader<'_> {
-    fn rest(mut self) -> Vec<Vec<String>> {
+impl<'a> Reader<'a> {
+    fn new(look: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        let (scripts, found, assigned) = (VecDeque::new(), Vec::new(), BTreeMap::new());
+        Self { look, scripts, found, assigned, text: 0, copied: Vec::new(), piped: None }
+    }
+
+    fn of_words(mut self, words: &[String]) -> Self {
+        self.words(words, 0);
+        self.rest()
+    }
+
+    fn rest(mut self) -> Self {
         while let Some((text, depth)) = self.scripts.pop_front() {
             self.script(&text, depth);
         }
-        self.found
+        self
     }
 
     /// Takes in a simple command, or what it runs.
@@ -89,6 +109,9 @@ impl Reader<'_> {
         if let Some(script) = of_shell(words) {
             self.later(script.to_owned(), depth);
             return;
+        }
+        for script in moved::scheduled(words) {
+            self.later(script.to_owned(), depth);
         }
         let sets = words.iter().skip_while(|word| matches!(word.as_str(), "export" | "local" | "readonly" | "declare"));
         if words.iter().all(|word| assignment(word).is_some()) || words.first().is_some_and(|word| word == "export") {
@@ -119,7 +142,7 @@ impl Reader<'_> {
     fn script(&mut self, text: &str, depth: u8) {
         let mut line = Line::default();
         let mut rest = text;
-        let mut documents: VecDeque<String> = VecDeque::new();
+        let mut documents: VecDeque<Document> = VecDeque::new();
         while let Some(next) = rest.chars().next() {
             if self.text > MOST_TEXT || self.found.len() >= MOST_COMMANDS {
                 return;
@@ -146,9 +169,12 @@ impl Reader<'_> {
                 '<' | '>' => redirected(&mut line, &mut documents, rest),
                 '\n' => {
                     self.end(&mut line, depth);
-                    without(after, &mut documents)
+                    let (rest, scripts) = without(after, &mut documents);
+                    scripts.into_iter().for_each(|script| self.later(script, depth));
+                    rest
                 }
                 ';' | '&' | '|' | '(' | ')' => {
+                    line.pipes = next == '|' && !after.starts_with('|');
                     self.end(&mut line, depth);
                     after
                 }
@@ -170,7 +196,14 @@ impl Reader<'_> {
     /// Ends a simple command.
     fn end(&mut self, line: &mut Line, depth: u8) {
         line.end_word();
-        for target in std::mem::take(&mut line.targets) {
+        if self.copied.len() < MOST_COMMANDS {
+            let command = moved::Command { words: &line.words, from: &line.sources, to: &line.targets };
+            let (copied, piped) = command.copies(self.piped.take());
+            self.copied.extend(copied);
+            self.piped = piped.filter(|_| line.pipes);
+        }
+        let sources = std::mem::take(&mut line.sources);
+        for target in std::mem::take(&mut line.targets).into_iter().chain(sources) {
             let place = target.strip_prefix("/dev/tcp/").and_then(|place| place.split_once('/'));
             if let Some((host, port)) = place {
                 self.words(&[DEV_TCP, host, port].map(str::to_owned), depth);
@@ -183,7 +216,7 @@ impl Reader<'_> {
     }
 
     /// What stands between double quotes; gives what stands after them.
-    fn quoted<'a>(&mut self, line: &mut Line, text: &'a str, depth: u8) -> &'a str {
+    fn quoted<'t>(&mut self, line: &mut Line, text: &'t str, depth: u8) -> &'t str {
         line.push("");
         let mut rest = text;
         loop {
@@ -219,7 +252,7 @@ impl Reader<'_> {
     }
 
     /// What a dollar sign begins; gives what stands after it.
-    fn dollar<'a>(&mut self, line: &mut Line, text: &'a str, depth: u8) -> &'a str {
+    fn dollar<'t>(&mut self, line: &mut Line, text: &'t str, depth: u8) -> &'t str {
         if text.starts_with('(') {
             let end = closing(text, '(', ')');
             let inner = text[1..end].strip_suffix(')').unwrap_or(&text[1..end]);
@@ -266,33 +299,6 @@ impl Reader<'_> {
 /// Characters that a word ends at, or that mean something in one.
 const SPECIAL: &[char] = &['\\', '\'', '"', '$', '`', '<', '>', ';', '&', '|', '(', ')'];
 
-/// A simple command as it is read.
-#[derive(Default)]
-struct Line {
-    words: Vec<String>,
-    /// The word that is being read.
-    word: Option<String>,
-    /// Whether that is a file that is redirected to or from.
-    redirects: bool,
-    /// Such files.
-    targets: Vec<String>,
-}
-
-impl Line {
-    fn push(&mut self, text: &str) {
-        self.word.get_or_insert_default().push_str(text);
-    }
-
-    fn end_word(&mut self) {
-        let Some(word) = self.word.take() else { return };
-        if std::mem::take(&mut self.redirects) {
-            self.targets.push(word);
-        } else {
-            self.words.push(word);
-        }
-    }
-}
-
 /// What follows a backslash outside quotes; a line that it ends goes on.
 fn escaped<'a>(line: &mut Line, text: &'a str) -> &'a str {
     let Some(next) = text.chars().next() else { return text };
@@ -300,39 +306,6 @@ fn escaped<'a>(line: &mut Line, text: &'a str) -> &'a str {
         line.push(&text[..next.len_utf8()]);
     }
     &text[next.len_utf8()..]
-}
-
-/// Reads an operator of redirection; gives what stands after it.
-fn redirected<'a>(line: &mut Line, documents: &mut VecDeque<String>, text: &'a str) -> &'a str {
-    // Digits before it are the number of a file descriptor.
-    if line.word.as_ref().is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_digit())) {
-        line.word = None;
-    }
-    line.end_word();
-    if let Some(rest) = text.strip_prefix("<<").filter(|rest| !rest.starts_with('<')) {
-        let rest = rest.strip_prefix('-').unwrap_or(rest).trim_start_matches([' ', '\t']);
-        let end =
-            rest.find(|c: char| c.is_whitespace() || matches!(c, ';' | '&' | '|' | ')' | '>')).unwrap_or(rest.len());
-        documents.push_back(rest[..end].trim_matches(['"', '\'']).to_owned());
-        return &rest[end..];
-    }
-    line.redirects = true;
-    text.trim_start_matches(['<', '>', '&'])
-}
-
-/// A text without the documents that begin with its first line.
-fn without<'a>(text: &'a str, documents: &mut VecDeque<String>) -> &'a str {
-    let mut rest = text;
-    while let Some(end) = documents.pop_front() {
-        loop {
-            let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
-            rest = after;
-            if line.trim() == end || rest.is_empty() {
-                break;
-            }
-        }
-    }
-    rest
 }
 
 /// Where the bracket that a text begins with is closed: behind it, or at the end.
