@@ -37,6 +37,9 @@ pub struct Technology {
     /// The options, with their dashes, and the variables by which its server is told another port than that.
     #[serde(default)]
     pub listens: Vec<String>,
+    /// The same for single ones of `ports`, by number; each names a port, an address, or a list of addresses.
+    #[serde(default)]
+    pub listeners: BTreeMap<u16, Vec<String>>,
     /// The port at which members of its cluster reach each other where none is written.
     pub peer_port: Option<u16>,
     /// Schemes of its URLs, in lower case.
@@ -224,6 +227,9 @@ impl Technology {
         if let Some(port) = self.default_port.filter(|port| !self.ports.contains_key(port)) {
             return wrong("default_port", format!("the default_port {port} is not listed under `ports`"));
         }
+        if let Some(port) = self.listeners.keys().find(|port| !self.ports.contains_key(port)) {
+            return wrong("listeners", format!("the port {port} of `listeners` is not listed under `ports`"));
+        }
         if let Some(reason) = self.files.iter().find_map(|rule| rule.mistake(true)) {
             return wrong("files", reason);
         }
@@ -286,6 +292,7 @@ impl Technology {
             ports: over(self.ports, other.ports),
             default_port: self.default_port.or(other.default_port),
             listens: both(self.listens, other.listens),
+            listeners: over(self.listeners, other.listeners),
             peer_port: self.peer_port.or(other.peer_port),
             schemes: both(self.schemes, other.schemes),
             tls_schemes: both(self.tls_schemes, other.tls_schemes),
@@ -345,6 +352,7 @@ mod tests {
             ("name: X\nports: {80: smoke}", "smoke"),
             ("name: X\nports: {80: tcp /path}", "path"),
             ("name: X\nports: {80: http}\ndefault_port: 81", "default_port"),
+            ("name: X\nports: {80: http}\nlisteners: {81: [--addr]}", "listeners"),
             ("name: X\nimages: [redis]", "redis"),
             ("name: X\nclients: {hosts: [redis-host]}", "redis-host"),
             ("ports: {80: http}", "name"),

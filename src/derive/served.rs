@@ -46,21 +46,30 @@ pub fn served(container: &Container, port: u16) -> Served {
 #[must_use]
 pub fn known_port(container: &Container, port: u16) -> Option<&'static Port> {
     let technology = technology(container)?;
-    let moved = || technology.ports.get(&technology.default_port?).filter(|_| is_moved_to(container, technology, port));
-    technology.ports.get(&port).or_else(moved)
+    let listener = || {
+        let mut listeners = technology.listeners.iter();
+        listeners.find(|(_, names)| is_told(container, names, port)).map(|(usual, _)| *usual)
+    };
+    let moved = || technology.default_port.filter(|_| is_told(container, &technology.listens, port));
+    let usual = || technology.ports.get(&listener().or_else(moved)?);
+    technology.ports.get(&port).or_else(usual)
 }
 
-/// Whether the container's own command or variables say that its server listens on this port.
-fn is_moved_to(container: &Container, technology: &Technology, port: u16) -> bool {
-    // `3307`, `:3307` or `0.0.0.0:3307`.
-    let is_port = |value: &str| value.rsplit(':').next().is_some_and(|number| number.parse() == Ok(port));
+/// Whether the container's own command or variables say by one of these names that its server listens on this port.
+fn is_told(container: &Container, names: &[String], port: u16) -> bool {
+    if names.is_empty() {
+        return false;
+    }
+    // `3307`, `:3307`, `0.0.0.0:3307`, or a list of `outside://0.0.0.0:3307`.
+    let ends = |address: &str| address.rsplit(':').next().is_some_and(|number| number.parse() == Ok(port));
+    let is_port = |value: &str| value.trim_matches(['"', '\'']).split(',').any(ends);
     let words: Vec<_> = container.command.iter().flat_map(|word| word.split_whitespace()).collect();
     let by_option = |option: &str| {
         let same = |word: &str| word.strip_prefix(option).and_then(|rest| rest.strip_prefix('=')).is_some_and(is_port);
         let next = |pair: &[&str]| pair[0] == option && is_port(pair[1]);
         words.iter().any(|word| same(word)) || words.windows(2).any(next)
     };
-    technology.listens.iter().any(|name| by_option(name) || container.variable(name).is_some_and(is_port))
+    names.iter().any(|name| by_option(name) || container.variable(name).is_some_and(is_port))
 }
 
 /// What one of Kafka's listeners speaks to whoever has no client's settings; `None` where the broker's own settings do
@@ -162,7 +171,25 @@ mod tests {
             ("redis:7", "sh -c 'exec redis-server --port 6380'", None, 6380, Protocol::Redis),
             ("prom/prometheus", "--web.listen-address=:9091", None, 9091, Protocol::Http),
             ("prom/prometheus", "--web.listen-address=0.0.0.0:9091", None, 9091, Protocol::Http),
+            (
+                "redpandadata/redpanda",
+                "redpanda start --kafka-addr in://0.0.0.0:9092,out://0.0.0.0:19092",
+                None,
+                19092,
+                Protocol::Kafka,
+            ),
+            ("redpandadata/redpanda", "--pandaproxy-addr=0.0.0.0:18082", None, 18082, Protocol::Http),
+            (
+                "redpandadata/redpanda",
+                "--schema-registry-addr 'a://[::]:8081,b://[::]:18081'",
+                None,
+                18081,
+                Protocol::Http,
+            ),
+            ("redpandadata/redpanda", "--rpc-addr 0.0.0.0:43145", None, 43145, Protocol::Tcp),
             // Another port, another option, another server's.
+            ("redpandadata/redpanda", "--advertise-kafka-addr out://localhost:19092", None, 19092, Protocol::Tcp),
+            ("redpandadata/redpanda", "--kafka-addr out://0.0.0.0:19092", None, 9192, Protocol::Tcp),
             ("mysql:9", "--port=3307", None, 3308, Protocol::Tcp),
             ("mysql:9", "--report-port=3307", None, 3307, Protocol::Tcp),
             ("redis:7", "redis-server --replicaof other 6380", None, 6380, Protocol::Tcp),

@@ -86,7 +86,7 @@ fn named(option: &str, value: &str) -> Option<Given> {
         name.contains('.') || (is_name(name) && !name.contains(|c: char| c.is_ascii_lowercase()) && name.len() > 1)
     };
     if let Some((name, value)) = inner
-        && (is_setting(name) || matches!(option, "e" | "env" | "c" | "set" | "override"))
+        && (is_setting(name) || matches!(option, "e" | "env" | "c" | "X" | "set" | "override"))
     {
         return Some(Given::new(name, value));
     }
