@@ -331,6 +331,7 @@ pub fn files(input: &[u8]) {
         Format::Caddyfile,
         Format::Hcl,
         Format::Logstash,
+        Format::Xml,
         Format::K6,
     ];
     let (first, rest) = choice(input);

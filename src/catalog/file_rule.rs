@@ -80,6 +80,8 @@ pub enum Format {
     Hcl,
     /// A pipeline of Logstash.
     Logstash,
+    /// XML.
+    Xml,
     /// A script of k6.
     K6,
     /// Settings in Python: `NAME = "text"`.
@@ -145,6 +147,7 @@ impl Format {
             "ini" | "cnf" => Self::Ini,
             "env" => Self::Env,
             "hcl" => Self::Hcl,
+            "xml" => Self::Xml,
             _ => return None,
         })
     }

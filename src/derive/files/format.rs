@@ -5,7 +5,7 @@
 //! or `import`.
 
 use super::entry::Entry;
-use super::{caddy, haproxy, hcl, javascript, lines, logstash, nginx, toml, tree};
+use super::{caddy, haproxy, hcl, javascript, lines, logstash, nginx, toml, tree, xml};
 use crate::catalog::Format;
 
 /// The values of a text in a format.
@@ -23,6 +23,7 @@ pub fn entries(format: Format, text: &str) -> Vec<Entry> {
         Format::Caddyfile => with_usual_placeholders(caddy::entries(text)),
         Format::Hcl => hcl::entries(text),
         Format::Logstash => logstash::entries(text),
+        Format::Xml => xml::entries(text),
         Format::K6 => of_script(text, &|_| false),
         Format::Python => lines::python(text),
     }

@@ -3,8 +3,8 @@
 use super::*;
 use crate::catalog::Format;
 
-const FORMATS: [Format; 6] =
-    [Format::Nginx, Format::Haproxy, Format::Caddyfile, Format::Hcl, Format::Logstash, Format::K6];
+const FORMATS: [Format; 7] =
+    [Format::Nginx, Format::Haproxy, Format::Caddyfile, Format::Hcl, Format::Logstash, Format::K6, Format::Xml];
 
 #[test]
 fn no_text_takes_long() {
@@ -46,6 +46,12 @@ fn no_text_takes_long() {
         "a\n",
         "${a:",
         "\u{1f600}",
+        "<a>",
+        "<a>b",
+        "<!--",
+        "<a k=\"",
+        "</a>",
+        "&lt;",
     ]
     .iter()
     .map(|text| filled_with(text))

@@ -23,6 +23,7 @@ mod stated;
 mod toml;
 mod tree;
 mod values;
+mod xml;
 
 use std::path::Path;
 
