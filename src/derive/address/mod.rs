@@ -125,11 +125,14 @@ pub fn parse(value: &str) -> Vec<Address> {
 }
 
 /// An address without what only says how it is loaded or resolved: `optional:configserver:http://config:8888` of Spring,
-/// `dns:///catalog:50051` of gRPC.
+/// `dns:///catalog:50051` of gRPC, `dns+store:10901` of Thanos, `metadata-store:zk:zookeeper:2181` of Pulsar.
 fn without_loader(value: &str) -> &str {
     let rest = value.strip_prefix("optional:").unwrap_or(value);
     let rest = rest.strip_prefix("configserver:").unwrap_or(rest);
-    ["dns:///", "passthrough:///"].iter().find_map(|scheme| rest.strip_prefix(scheme)).unwrap_or(rest)
+    ["dns:///", "passthrough:///", "dns+", "metadata-store:"]
+        .iter()
+        .find_map(|scheme| rest.strip_prefix(scheme))
+        .unwrap_or(rest)
 }
 
 fn parse_plain(value: &str) -> Option<Vec<Address>> {
@@ -147,6 +150,8 @@ fn parse_plain(value: &str) -> Option<Vec<Address>> {
         Some(found)
     } else if value.contains("://") {
         url::parse_list(value)
+    } else if let Some(found) = url::parse_without_slashes(value) {
+        Some(found)
     } else {
         keywords::parse(value).or_else(|| list::parse(value))
     }

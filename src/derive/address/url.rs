@@ -59,6 +59,17 @@ pub(super) fn parse(url: &str) -> Option<Vec<Address>> {
     Some(found)
 }
 
+/// A scheme that the catalogue knows, and at once host and port: `zk:zookeeper:2181/pulsar`, `consul:consul:8500`.
+pub(super) fn parse_without_slashes(value: &str) -> Option<Vec<Address>> {
+    let (scheme, rest) = value.split_once(':').filter(|(scheme, _)| technology(scheme).is_some())?;
+    let mut found = after_scheme(scheme, rest, Form::Url)?;
+    for address in &mut found {
+        address.head.insert_str(0, &format!("{scheme}:"));
+    }
+    let is_written = |address: &Address| address.port.is_some() && address.credentials.is_none();
+    found.iter().all(is_written).then_some(found)
+}
+
 /// The technology of a scheme, with a driver's name after `+` or without.
 fn technology(scheme: &str) -> Option<&'static crate::catalog::Technology> {
     let found = catalog().of_scheme(scheme).or_else(|| catalog().of_scheme(scheme.split('+').next()?));
