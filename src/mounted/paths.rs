@@ -45,6 +45,18 @@ pub fn folders(rule: &FileRule, mounts: &Mounts, named: &[Named]) -> Vec<String>
 /// The files behind a path that something names: itself, with `*` in its last part, or what is in the folder.
 pub fn named(rule: &FileRule, mounts: &Mounts, path: &str) -> Vec<String> {
     let readable = |path: &str| rule.format_of(path).is_some();
+    // The folder may be the one around that in which the technology looks: Grafana's `provisioning/datasources`.
+    let within = rule.paths.iter().filter_map(|usual| {
+        let (folder, name) = usual.rsplit_once('/')?;
+        let folder = folder.rsplit('/').next().filter(|folder| !folder.is_empty())?;
+        Some(mounts.list(&format!("{path}/{folder}"), &|other| fits(name, other)))
+    });
+    let mut within: Vec<_> = within.flatten().collect();
+    within.sort();
+    within.dedup();
+    if !within.is_empty() {
+        return within;
+    }
     if mounts.is_folder(path) {
         let names: Vec<_> = rule.paths.iter().filter_map(|path| path.rsplit('/').next()).collect();
         let known = |name: &str| {
