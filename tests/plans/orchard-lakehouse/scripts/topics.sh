@@ -1,0 +1,3 @@
+#!/bin/bash
+set -e
+rpk topic create orchard.sensors --brokers "$REDPANDA_BROKER" || true
