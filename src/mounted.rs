@@ -6,6 +6,7 @@ mod disk;
 mod mounts;
 mod named;
 mod paths;
+mod scripts;
 mod text;
 
 use std::collections::BTreeSet;
@@ -129,6 +130,14 @@ impl Gathering<'_> {
                     self.note(&path, "it is a folder, as Docker makes one of a source that is not there");
                 }
             }
+        }
+        self.scripts(&known);
+    }
+
+    /// The scripts that its command runs.
+    fn scripts(&mut self, known: &BTreeSet<String>) {
+        for path in scripts::of(self.container, self.mounts).into_iter().filter(|path| !known.contains(path)) {
+            self.read(path, &scripts::RULE, None);
         }
     }
 

@@ -86,6 +86,8 @@ pub enum Format {
     K6,
     /// Settings in Python: `NAME = "text"`.
     Python,
+    /// A shell's script, of which what its programs are told counts.
+    Shell,
 }
 
 /// Who reads a file in a way of its own.

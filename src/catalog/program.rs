@@ -57,6 +57,8 @@ pub enum Operands {
     Addresses,
     /// A host and its port, in two words.
     HostAndPort,
+    /// An address behind what is done with it: `tcp-connect:app:8080,nodelay`, `OPENSSL:app:8443`.
+    Relayed,
 }
 
 /// What the value of an option is.

@@ -13,12 +13,13 @@ use std::sync::LazyLock;
 
 use self::options::Given;
 use self::program::{Told, Understood};
+pub use self::shell::is_shell;
 use super::Connection;
 use super::address;
 use super::hosts::{self, Place};
 use super::setting::{self, Setting};
 use super::variable::{Environment, Variable};
-use crate::catalog::{Known, Program, Role, Technology, catalog, program_name};
+use crate::catalog::{Known, Operands, Program, Role, Technology, catalog, program_name};
 use crate::plan::OriginKind;
 use crate::stack::{Container, Stack};
 
@@ -37,7 +38,12 @@ const MOST_COMMANDS: usize = 64;
 const OWN: &str = "CROSSCHECK_PROGRAM_";
 
 /// The words by which programs that nobody knows are told a host, where it is another service.
-static ANY: LazyLock<Program> = LazyLock::new(|| {
+static ANY: LazyLock<Program> = LazyLock::new(|| any(None));
+
+/// The same of scripts, which are told whom to wait for by a word of its own: `sh /start.sh kafka:9092`.
+static ANY_SCRIPT: LazyLock<Program> = LazyLock::new(|| any(Some(Operands::Addresses)));
+
+fn any(operands: Option<Operands>) -> Program {
     let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
     Program {
         hosts: owned(&["--host", "-host"]),
@@ -45,9 +51,10 @@ static ANY: LazyLock<Program> = LazyLock::new(|| {
         users: owned(&["--user", "--username"]),
         passwords: owned(&["--password"]),
         databases: owned(&["--database", "--dbname"]),
+        operands,
         ..Program::default()
     }
-});
+}
 
 /// Whether a command that begins with this word connects to nobody.
 fn is_quiet(word: &str) -> bool {
@@ -60,9 +67,22 @@ pub fn runs_tools_alone(container: &Container) -> bool {
     let commands = shell::commands(&container.command, &|name| container.variable(name).map(str::to_owned));
     let is_tool = |words: &Vec<String>| {
         let (at, known) = program::find(words, "", catalog());
-        known.is_some() || words.get(at).is_none_or(|word| is_quiet(word) || shell::is_shell(word))
+        known.is_some() || words.get(at).is_none_or(|word| is_quiet(word) || is_shell(word))
     };
     !commands.is_empty() && commands.iter().all(is_tool)
+}
+
+/// The scripts that a container's command runs, as it names them: with a path, or by a name alone.
+#[must_use]
+pub fn scripts(container: &Container) -> Vec<String> {
+    let commands = shell::commands(&container.command, &|name| container.variable(name).map(str::to_owned));
+    commands.iter().flat_map(|words| program::scripts(words, catalog())).map(str::to_owned).collect()
+}
+
+/// Whether a container's command begins with a shell, and not with what its image is for.
+#[must_use]
+pub fn begins_with_a_shell(container: &Container) -> bool {
+    container.command.first().is_some_and(|word| is_shell(word))
 }
 
 /// The files that a container's command writes out of others, from and to, before what it runs reads them. Who does nothing
@@ -152,7 +172,10 @@ impl Asked<'_> {
         };
         let mut understood = match known {
             Some((_, program)) => program::understand(words, at, program, &look),
-            None => program::understand(words, at, &ANY, &look),
+            None => {
+                let script = words.get(at).is_some_and(|word| is_shell(word) || word.ends_with(".sh"));
+                program::understand(words, at, if script { &ANY_SCRIPT } else { &ANY }, &look)
+            }
         };
         if known.is_none() {
             understood.told.retain(|told| self.is_another(told));

@@ -102,7 +102,7 @@ fn of_words<'a>(
 }
 
 /// Whether what a script says next on this line is told to people alone: a comment, or the words of `echo`.
-fn is_said(before: &str) -> bool {
+pub(super) fn is_said(before: &str) -> bool {
     let command = before.rsplit([';', '|', '&', '(', ')']).next().unwrap_or_default();
     let mut words = command.split_whitespace().map(|word| word.trim_matches(['"', '\'', '[', ',']));
     words.any(|word| matches!(word, "echo" | "printf")) || before.trim_start().starts_with('#') || before.contains(" #")

@@ -14,7 +14,7 @@ use super::kafka_names;
 use super::meaning::Meaning;
 use super::served::{beside, served, technology};
 use super::variable::{Environment, Variable};
-use super::{Connection, kafka_client, outside, security, unencoded, vantage};
+use super::{Connection, command, kafka_client, outside, security, unencoded, vantage};
 use crate::catalog::{Known, Role, catalog};
 use crate::plan::{Location, Origin, OriginKind, Published, TLS_BY_DEFAULT};
 use crate::stack::{Container, Stack};
@@ -99,7 +99,8 @@ pub fn stated(
             continue;
         }
         let certain = stated.certain || particular.is_some_and(|particular| particular.certain);
-        let is_tool = || known.is_some_and(|known| known.exact && is_of_a_tool(stack, container, setting.value));
+        let listed = known.is_some_and(|known| known.exact);
+        let is_tool = || is_of_a_tool(stack, container, setting.value, listed);
         let elsewhere = variable.is_for_browsers()
             || (is_about_something_else((stack, container), &variable, setting.value, known) && !is_tool());
         if (elsewhere && !certain) || beside.is_switched_off(&variable) {
@@ -212,13 +213,19 @@ fn is_about_something_else(
 }
 
 /// Whether an address leads to another server of the same kind as the image of this container: tools come in the image of
-/// their server, as `vault` does with `VAULT_ADDR`. A store may share its settings with its clients, and is none.
-fn is_of_a_tool(stack: &Stack, container: &Container, value: &str) -> bool {
-    let Some(here) = technology(container).filter(|here| !here.store) else { return false };
+/// their server, as `vault` does with `VAULT_ADDR`, which is `listed`. A store may share its settings with its clients, and is
+/// none; but whoever starts a shell instead of the server asks by any name whatever it names alone.
+fn is_of_a_tool(stack: &Stack, container: &Container, value: &str, listed: bool) -> bool {
+    let Some(here) = technology(container) else { return false };
+    let addresses = address::parse(value);
+    let is_shell = || addresses.len() == 1 && command::begins_with_a_shell(container);
+    if !(listed && !here.store) && !is_shell() {
+        return false;
+    }
     let same = |other: &&Container| {
         other.service != container.service && technology(other).is_some_and(|there| there.id == here.id)
     };
-    address::parse(value).iter().any(|address| match hosts::place(stack, Some(container), &address.host) {
+    addresses.iter().any(|address| match hosts::place(stack, Some(container), &address.host) {
         Place::Containers(all) => all.iter().any(same),
         _ => false,
     })

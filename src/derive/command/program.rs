@@ -1,6 +1,6 @@
 //! Programs whose command lines the catalogue knows: whom they are told to connect to.
 
-use super::shell::{DEV_TCP, UNKNOWN, assignment};
+use super::shell::{DEV_TCP, UNKNOWN, assignment, is_shell};
 use crate::catalog::{Catalog, Operands, Part, Program, Technology, program_name};
 use crate::derive::address::{self, Form};
 
@@ -50,6 +50,10 @@ const STARTERS: &[&str] = &[
     "opentelemetry-instrument",
 ];
 
+/// What socat calls the connections that it makes.
+const RELAYS: &[&str] =
+    &["tcp", "tcp4", "tcp6", "tcp-connect", "tcp4-connect", "tcp6-connect", "openssl", "openssl-connect", "ssl"];
+
 /// How far from one of these the name can stand.
 const REACH: usize = 4;
 
@@ -74,6 +78,30 @@ pub fn find<'a>(words: &[String], image: &str, catalog: &'a Catalog) -> (usize, 
         return (at, known(at));
     }
     (first, catalog.program_of_image(image))
+}
+
+/// The scripts that a simple command runs, as they are named: by a path or by `NAME.sh`. A program that is known is none.
+#[must_use]
+pub fn scripts<'a>(words: &'a [String], catalog: &Catalog) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    let mut shell = false;
+    for word in words.iter().filter(|word| assignment(word).is_none() && !word.starts_with(['-', '+'])).take(REACH) {
+        if word.contains(UNKNOWN) || catalog.of_program(program_name(word)).is_some() {
+            break;
+        }
+        if is_shell(word) || matches!(word.as_str(), "source" | ".") {
+            shell = true;
+            continue;
+        }
+        let starts = STARTERS.contains(&program_name(word));
+        if shell || word.contains('/') || word.ends_with(".sh") {
+            found.push(word.as_str());
+        }
+        if shell || !starts {
+            break;
+        }
+    }
+    found
 }
 
 /// What a program's words tell it. `at` is where its name stands; where the image starts it, all words are its own.
@@ -232,6 +260,17 @@ impl Understood {
                     let found = address::parse(word);
                     if !found.is_empty() && found.iter().all(|found| found.form != Form::Host) {
                         tell(word.to_owned(), &[at]);
+                    }
+                }
+            }
+            Some(Operands::Relayed) => {
+                for &at in all {
+                    let place = words[at].split(',').next().and_then(|place| place.split_once(':'));
+                    let (done, address) = place.unwrap_or_default();
+                    let connects = RELAYS.contains(&done.to_ascii_lowercase().as_str());
+                    let found = address::parse(address);
+                    if connects && matches!(&found[..], [one] if one.form == Form::HostPort) {
+                        tell(address.to_owned(), &[at]);
                     }
                 }
             }

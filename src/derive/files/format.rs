@@ -26,6 +26,8 @@ pub fn entries(format: Format, text: &str) -> Vec<Entry> {
         Format::Xml => xml::entries(text),
         Format::K6 => of_script(text, &|_| false),
         Format::Python => lines::python(text),
+        // A script has no settings: `script.rs` reads it as commands.
+        Format::Shell => Vec::new(),
     }
 }
 

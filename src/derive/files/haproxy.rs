@@ -77,11 +77,15 @@ pub fn entries(text: &str) -> Vec<Entry> {
     found
 }
 
-/// The ports on which it speaks plain HTTP to its clients.
+/// The ports on which it speaks plain HTTP to its clients: none where it hangs up on some, since they may be us.
 #[must_use]
 pub fn http_ports(text: &str) -> Vec<u16> {
     let (mut section, mut defaults) = (Section::default(), String::new());
     let modes = modes(text);
+    let hangs_up = |(word, _): &(String, At)| matches!(word.as_str(), "reject" | "silent-drop");
+    if lines(text).flatten().any(|word| hangs_up(&word)) {
+        return Vec::new();
+    }
     let mut found = Vec::new();
     for words in lines(text) {
         let words: Vec<_> = words.iter().map(|(word, _)| word.as_str()).collect();
@@ -183,6 +187,7 @@ mod tests {
             ("defaults\n mode http\nfrontend db\n bind :5432\n mode tcp\nfrontend b\n bind :83 accept-proxy\n", &[]),
             ("frontend a\n bind :84\nbackend b\n mode http\n bind :85\n", &[]),
             ("listen a\n mode http\n bind /run/x.sock\n bind :${PORT}\n", &[]),
+            ("listen a\n mode http\n bind :86\n tcp-request connection reject if { src 10.0.0.0/8 }\n", &[]),
         ] {
             assert_eq!(http_ports(text), expected, "{text}");
         }

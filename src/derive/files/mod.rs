@@ -19,6 +19,7 @@ mod nginx;
 pub mod placeholders;
 mod prometheus;
 mod scan;
+mod script;
 mod stated;
 mod toml;
 mod tree;
@@ -30,7 +31,7 @@ use std::path::Path;
 pub use self::mounted::{MountedFile, Naming, Source};
 pub use self::prometheus::of_job;
 use super::{Connection, is_one_off};
-use crate::catalog::Reader;
+use crate::catalog::{Format, Reader};
 use crate::stack::Stack;
 
 /// Every connection that mounted files ask for, in the order of containers and files. `here` is the working folder, from
@@ -44,6 +45,10 @@ pub fn derive(stack: &Stack, files: &[MountedFile], here: &Path) -> Vec<Connecti
             own.iter().partition(|file| file.rule.reader == Some(Reader::Application));
         found.extend(application::derive(stack, container, &application, here));
         for file in others {
+            if file.rule.format == Some(Format::Shell) {
+                found.extend(script::derive(stack, container, file, here));
+                continue;
+            }
             found.extend(stated::derive(stack, container, (file, &own), here));
             found.extend(prometheus::derive(stack, container, (file, &own), here));
         }

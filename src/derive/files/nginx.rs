@@ -63,14 +63,18 @@ fn passed_to(value: &str) -> (&str, &str) {
     (scheme, rest.split('/').next().unwrap_or_default())
 }
 
-/// The ports on which its servers speak plain HTTP. What stands in a `stream` passes on whatever comes.
+/// The ports on which its servers speak plain HTTP: none where one of them hangs up on whom it does not know, since it may be us.
+/// What stands in a `stream` passes on whatever comes.
 #[must_use]
 pub fn http_ports(text: &str) -> Vec<u16> {
     let all = directives(text);
     let encrypts = |it: &Directive| it.name == "ssl" && it.value == "on";
     // Only a stream passes on without a scheme: its servers may stand in a file of their own.
     let streams = |it: &Directive| it.name == "proxy_pass" && !it.value.contains("://") && !it.value.starts_with('$');
-    if all.iter().any(|it| encrypts(it) || streams(it)) {
+    let hangs_up = |it: &Directive| {
+        (it.name == "return" && it.value == "444") || (it.name == "ssl_reject_handshake" && it.value == "on")
+    };
+    if all.iter().any(|it| encrypts(it) || streams(it) || hangs_up(it)) {
         return Vec::new();
     }
     let listens = all.iter().filter(|it| it.name == "listen" && it.in_plain && !it.value.starts_with("unix:"));
@@ -291,6 +295,8 @@ mod tests {
             ("stream { server { listen 5432; proxy_pass $db; } } http { server { listen 83; } }", &[83]),
             ("server { listen 5432; proxy_pass db:5432; }", &[]),
             ("server { listen ${PORT}; listen 0; }", &[]),
+            ("server { listen 84; } server { listen 85 default_server; return 444; }", &[]),
+            ("server { listen 86; return 404; }", &[86]),
         ] {
             assert_eq!(http_ports(text), expected, "{text}");
         }
