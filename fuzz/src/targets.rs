@@ -318,7 +318,7 @@ pub fn config(input: &[u8]) {
 
 /// Configuration files, in the format that the first byte chooses.
 pub fn files(input: &[u8]) {
-    const FORMATS: [Format; 13] = [
+    const FORMATS: [Format; 14] = [
         Format::Yaml,
         Format::Json,
         Format::Toml,
