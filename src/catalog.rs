@@ -7,7 +7,9 @@ mod file_rule;
 mod http_answer;
 mod mistake;
 mod page;
+mod plain;
 mod program;
+mod signs;
 mod technology;
 pub mod user;
 
@@ -23,7 +25,9 @@ pub use self::file_rule::{FileRule, Format, Glob, Reader};
 pub use self::http_answer::{Acquaintance, HttpAnswer, HttpReader, Marks};
 pub use self::mistake::TechnologyError;
 pub use self::page::{Page, PageError, page, pages};
+pub use self::plain::Plain;
 pub use self::program::{Operands, Part, Program, program_name};
+pub use self::signs::Signs;
 pub use self::technology::{Clients, Labels, MissingSetting, Particular, Port, Technology};
 
 static TECHNOLOGIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/checks/technologies");
@@ -78,6 +82,8 @@ pub struct Catalog {
     schemes: BTreeMap<String, (usize, bool)>,
     variables: BTreeMap<String, (usize, Role)>,
     patterns: Vec<Pattern>,
+    /// Those whose servers are known by more than their images.
+    with_signs: Vec<usize>,
     programs: BTreeMap<String, (usize, usize)>,
     program_images: BTreeMap<String, (usize, usize)>,
 }
@@ -150,6 +156,9 @@ impl Catalog {
                     catalog.schemes.entry(scheme.clone()).or_insert((index, tls));
                 }
             }
+            if !technology.signs.is_empty() {
+                catalog.with_signs.push(index);
+            }
             for (at, program) in technology.programs.iter().enumerate() {
                 for (all, names) in
                     [(&mut catalog.programs, &program.names), (&mut catalog.program_images, &program.images)]
@@ -187,6 +196,11 @@ impl Catalog {
     #[must_use]
     pub fn of_image(&self, image: &str) -> Option<&Technology> {
         of_image(&self.images, image).map(|&index| &self.technologies[index])
+    }
+
+    /// The technologies whose servers are known by more than their images.
+    pub fn with_signs(&self) -> impl Iterator<Item = &Technology> {
+        self.with_signs.iter().map(|&index| &self.technologies[index])
     }
 
     /// A program by its name, as [`program_name`] gives it, and what it connects to.
@@ -274,8 +288,18 @@ fn of_image<'a, T>(known: &'a BTreeMap<String, T>, image: &str) -> Option<&'a T>
     ends.find_map(|end| known.get(end))
 }
 
+/// The major version that an image's tag begins with.
+#[must_use]
+pub fn major_version(image: &str) -> Option<u32> {
+    let name = image.split('@').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+    let (_, tag) = name.split_once(':')?;
+    let end = tag.find(|c: char| !c.is_ascii_digit()).unwrap_or(tag.len());
+    tag[..end].parse().ok()
+}
+
 /// The path of an image's repository without registry, tag and digest; Docker Hub's `library/` written out.
-fn repository_path(image: &str) -> String {
+#[must_use]
+pub fn repository_path(image: &str) -> String {
     let image = image.split('@').next().unwrap_or_default();
     let last = image.rfind('/').map_or(0, |at| at + 1);
     let path = image[last..].find(':').map_or(image, |at| &image[..last + at]);

@@ -6,6 +6,7 @@ mod disk;
 mod mounts;
 mod named;
 mod paths;
+mod repository;
 mod scripts;
 mod text;
 
@@ -120,6 +121,15 @@ impl Gathering<'_> {
         }
         for rule in catalog().files_of(&self.container.image) {
             for path in paths::of(rule, self.mounts, &named) {
+                let is_named = || {
+                    let within =
+                        |at: &str| path.strip_prefix(at).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+                    named.iter().any(|(option, at)| rule.is_named_by(option) && within(at))
+                };
+                let itself = || self.mounts.files().any(|file| file == path);
+                if repository::is_of_others(self.container, rule, &path, itself()) && !is_named() {
+                    continue;
+                }
                 // The first rule is the one that knows most of it.
                 if known.insert(path.clone()) {
                     self.read(path, rule, None);

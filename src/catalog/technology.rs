@@ -7,7 +7,9 @@ use wildmatch::WildMatch;
 
 use super::file_rule::Glob;
 use super::mistake::TechnologyError;
+use super::plain::Plain;
 use super::program::Program;
+use super::signs::Signs;
 use super::{FileRule, HttpAnswer, Role};
 use crate::compose::typed;
 use crate::target::Protocol;
@@ -29,11 +31,20 @@ pub struct Technology {
     /// Paths of its images' repositories, without a registry; Docker Hub's own with their `library/`.
     #[serde(default)]
     pub images: Vec<String>,
+    /// What tells its server apart in images that are not listed.
+    #[serde(default)]
+    pub signs: Signs,
     /// What its server speaks, by TCP port in the container.
     #[serde(default)]
     pub ports: BTreeMap<u16, Port>,
+    /// What it speaks where its settings say that it has no TLS, of ports of which nobody can say without them.
+    pub plain: Option<Plain>,
     /// The one of `ports` that clients take where none is written.
     pub default_port: Option<u16>,
+    /// Who uses it at that port if it waits for it, and nothing else is known between the two: ids of technologies, `*` for
+    /// whatever is none that is known. Of a store it is everybody but other stores.
+    #[serde(default)]
+    pub awaited_by: Vec<String>,
     /// The options, with their dashes, and the variables by which its server is told another port than that.
     #[serde(default)]
     pub listens: Vec<String>,
@@ -262,10 +273,13 @@ impl Technology {
     /// it would.
     fn misspelt(&self) -> Option<(&String, Option<String>)> {
         let variables = self.clients.by_role().into_iter().flat_map(|(names, _)| names).chain(&self.own);
+        let plain = self.plain.iter().flat_map(|plain| plain.settings.keys());
+        let variables = variables.chain(&self.signs.settings).chain(plain);
         let variables = variables.map(|name| (name, super::variable_name(name), name.trim_matches('_')));
         let mut variables = variables.filter(|(_, right, written)| right != written);
         let lower = |name: &String| (name.to_ascii_lowercase() != *name).then(|| name.to_ascii_lowercase());
-        let mut schemes = self.schemes.iter().chain(&self.tls_schemes).filter_map(|name| Some((name, lower(name)?)));
+        let lower_case = self.schemes.iter().chain(&self.tls_schemes).chain(&self.signs.names);
+        let mut schemes = lower_case.filter_map(|name| Some((name, lower(name)?)));
         // A registry, a tag or a digest is none of what is compared.
         let images = self.images.iter().map(|name| (name, super::repository_path(name)));
         let mut images = images.filter(|(name, right)| *name != right);
@@ -289,8 +303,11 @@ impl Technology {
             name: if self.name.is_empty() { other.name } else { self.name },
             replace: other.replace,
             images: both(self.images, other.images),
+            signs: self.signs.added_to(other.signs),
             ports: over(self.ports, other.ports),
+            plain: self.plain.or(other.plain),
             default_port: self.default_port.or(other.default_port),
+            awaited_by: both(self.awaited_by, other.awaited_by),
             listens: both(self.listens, other.listens),
             listeners: over(self.listeners, other.listeners),
             peer_port: self.peer_port.or(other.peer_port),

@@ -198,7 +198,10 @@ mod tests {
     #[test]
     fn every_mistake_has_its_place_and_what_was_expected() {
         for (text, expected) in [
-            ("name: X\nimage: [a/b]\n", &["x.yaml:2:1: the key `image` is not known here (did you mean `images`?)", "`clients`"][..]),
+            (
+                "name: X\nimage: [a/b]\n",
+                &["x.yaml:2:1: the key `image` is not known here (did you mean `images`?)", "`clients`"][..],
+            ),
             (
                 "name: X\nclients:\n  address: [A]\n",
                 &["x.yaml:3:3: the key `address` is not known here", "`addresses`, `hosts`, `peers`"],

@@ -102,6 +102,34 @@ pub fn derive(stack: &Stack) -> Vec<Connection> {
     containers.flat_map(|container| of_words(stack, container, &container.command, OriginKind::Command)).collect()
 }
 
+/// The simple commands that words come to, or a shell's script where they are one.
+pub(super) fn simple(container: &Container, words: &[String]) -> Vec<Vec<String>> {
+    shell::commands(words, &|name| container.variable(name).map(str::to_owned))
+}
+
+/// The names of the programs that a simple command may start.
+pub(super) use self::program::started;
+
+/// Whom a simple command's program is told to ask, where it is one of these: hosts and addresses as they are written, none where
+/// it asks whoever is beside it.
+pub(super) fn told(words: &[String], programs: &[String]) -> Option<Vec<String>> {
+    let (at, known) = program::find(words, "", catalog());
+    words.get(at).filter(|word| programs.iter().any(|name| name == program_name(word)))?;
+    let Some((_, known)) = known else { return Some(Vec::new()) };
+    let understood = program::understand(words, at, known, &|_| None);
+    // What is not known may be an address, where one can stand.
+    let is_place = |at: usize| {
+        let before = at.checked_sub(1).and_then(|before| words.get(before));
+        let option = before.is_some_and(|before| known.hosts.contains(before) || known.addresses.contains(before));
+        option || known.operands.is_some() || words[at].starts_with('-')
+    };
+    let unknown = || words.iter().enumerate().any(|(at, word)| word.contains(shell::UNKNOWN) && is_place(at));
+    if understood.told.is_empty() && unknown() {
+        return None;
+    }
+    Some(understood.told.into_iter().map(|told| told.value).collect())
+}
+
 /// The connections that words ask for which are run as they are.
 pub(super) fn of_words(stack: &Stack, container: &Container, words: &[String], kind: OriginKind) -> Vec<Connection> {
     let commands = shell::commands(words, &|name| container.variable(name).map(str::to_owned));

@@ -5,8 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use super::served::{served, technology};
-use super::{Connection, vantage};
+use super::served::{listening, served, technology};
+use super::{Connection, brokers, vantage};
+use crate::catalog::Technology;
 use crate::plan::{Origin, OriginKind};
 use crate::stack::{Container, Stack};
 use crate::target::{Protocol, Target};
@@ -24,18 +25,27 @@ pub fn derive(stack: &Stack, known: &[Connection]) -> Vec<Connection> {
         .flat_map(|client| {
             let waits = client.depends_on.iter().filter(|on| on.condition != "service_completed_successfully");
             let unknown = waits.filter(|on| !pairs.contains(&(client.service.clone(), on.service.clone())));
-            unknown.filter_map(|on| connection(stack, client, &on.service)).collect::<Vec<_>>()
+            unknown.filter_map(|on| connection(stack, client, &on.service, known)).collect::<Vec<_>>()
         })
         .collect()
 }
 
-fn connection(stack: &Stack, client: &Container, service: &str) -> Option<Connection> {
+fn connection(stack: &Stack, client: &Container, service: &str, known: &[Connection]) -> Option<Connection> {
     let server = stack.of_service(service).next()?;
-    let technology = technology(server)?;
-    // A store uses nobody, and which of a broker's listeners a client means is known from its settings alone.
-    let uses = !super::served::technology(client).is_some_and(|client| client.store);
-    let port =
-        technology.default_port.filter(|_| technology.store && uses && technology.protocol() != Protocol::Kafka)?;
+    let there = technology(server)?;
+    let own = || known.iter().filter(|known| known.from.container() == Some(client.id.as_str()));
+    if !uses(client, there, || own().any(|known| known.origin.kind == OriginKind::File)) {
+        return None;
+    }
+    let port = if there.protocol() == Protocol::Kafka {
+        // Whoever names one broker is told of the others.
+        if own().any(|known| known.target.protocol == Protocol::Kafka) {
+            return None;
+        }
+        brokers::port(stack, server, there)?
+    } else {
+        listening(server, there)?
+    };
     let shared = client.network_names().any(|network| server.network_names().any(|other| other == network));
     if !shared || stack.share_namespace(client, server) {
         return None;
@@ -43,6 +53,43 @@ fn connection(stack: &Stack, client: &Container, service: &str) -> Option<Connec
     let target = Target::new(served(server, port).protocol, service.to_owned(), port);
     let origin = Origin::new(OriginKind::DependsOn, "depends_on".into(), Some(service.to_owned()));
     Some(Connection::new(vantage(client), target, origin))
+}
+
+/// Words in the names of services that wait for others to be started in order, and ask them nothing.
+const BYSTANDERS: &[&str] = &[
+    "caddy",
+    "envoy",
+    "frontend",
+    "grafana",
+    "haproxy",
+    "httpd",
+    "nginx",
+    "prometheus",
+    "proxy",
+    "traefik",
+    "ui",
+    "varnish",
+];
+
+fn is_bystander(client: &Container) -> bool {
+    let image = client.image.rsplit('/').next().unwrap_or_default();
+    let words =
+        [image, client.service.as_str()].into_iter().flat_map(|name| name.split(|c: char| !c.is_ascii_alphanumeric()));
+    words.map(str::to_ascii_lowercase).any(|word| BYSTANDERS.contains(&word.as_str()))
+}
+
+/// Whether who waits for a server of this technology surely uses it. `has_files` tells whether its files name anybody: they would
+/// name this one, too.
+fn uses(client: &Container, there: &Technology, has_files: impl Fn() -> bool) -> bool {
+    let here = technology(client);
+    if there.store {
+        // A store uses nobody.
+        return here.is_none_or(|here| !here.store);
+    }
+    match here {
+        Some(here) => there.awaited_by.contains(&here.id) && !has_files(),
+        None => !is_bystander(client) && there.awaited_by.iter().any(|anybody| anybody == "*"),
+    }
 }
 
 #[cfg(test)]
@@ -73,11 +120,82 @@ mod tests {
             ("postgres:16", "service_completed_successfully", &[][..], "shop_default"),
             ("postgres:16", "service_started", &[("DB_HOST", "db")], "shop_default"),
             ("postgres:16", "service_started", &[], "other"),
-            ("apache/kafka:4.1.0", "service_started", &[], "shop_default"),
+            ("redis:7", "service_completed_successfully", &[], "shop_default"),
             ("grafana/grafana:11", "service_started", &[], "shop_default"),
             ("shop-api", "service_started", &[], "shop_default"),
         ] {
             assert_eq!(of(image, condition, variables, network), Vec::<String>::new(), "{image} {condition} {network}");
+        }
+    }
+
+    /// What follows for a client of this image that waits for a server of that one, with these variables.
+    fn between(client: &str, server: &str, variables: &[(&str, &str)], command: &[&str]) -> Vec<String> {
+        let mut app = container("app", client);
+        app.depends_on = vec![Dependency { service: "there".into(), condition: "service_started".into() }];
+        let mut there = container("there", server);
+        there.environment = pairs(variables);
+        there.command = command.iter().map(|&word| word.to_owned()).collect();
+        let stack = stack([app, there]);
+        derive(&stack, &[]).into_iter().map(|found| found.target.to_string()).collect()
+    }
+
+    #[test]
+    fn which_port_a_client_takes_must_be_sure() {
+        let listeners = |value: &'static str| [("KAFKA_ADVERTISED_LISTENERS", value)];
+        for (client, server, variables, command, expected) in [
+            ("orders:1", "apache/kafka:4.1.0", &[][..], &[][..], Some("kafka://there:9092")),
+            (
+                "orders:1",
+                "apache/kafka:4",
+                &listeners("IN://there:29092,OUT://localhost:9092"),
+                &[],
+                Some("kafka://there:29092"),
+            ),
+            ("orders:1", "apache/kafka:4", &listeners("A://:19092"), &[], Some("kafka://there:19092")),
+            ("logstash:8", "apache/kafka:4", &listeners("PLAINTEXT://there:9094"), &[], Some("kafka://there:9094")),
+            (
+                "orders:1",
+                "bitnami/kafka:3",
+                &[
+                    ("KAFKA_CFG_LISTENERS", "PLAINTEXT://:9095,CONTROLLER://:9093"),
+                    ("KAFKA_CFG_CONTROLLER_LISTENER_NAMES", "CONTROLLER"),
+                ],
+                &[],
+                Some("kafka://there:9095"),
+            ),
+            (
+                "orders:1",
+                "redpandadata/redpanda",
+                &[],
+                &["redpanda", "start", "--advertise-kafka-addr=internal://there:9092,external://localhost:19092"],
+                Some("kafka://there:9092"),
+            ),
+            ("orders:1", "postgres:17", &[], &["-p", "5433"], Some("postgres://there:5433")),
+            ("orders:1", "minio/minio", &[], &[], Some("http://there:9000")),
+            ("orders:1", "localstack/localstack", &[], &[], Some("http://there:4566")),
+            ("orders:1", "temporalio/auto-setup", &[], &[], Some("grpc://there:7233")),
+            ("grafana/grafana", "prom/prometheus", &[], &[], Some("http://there:9090")),
+            ("grafana/grafana", "grafana/loki", &[], &[], Some("http://there:3100")),
+            ("grafana/promtail", "grafana/loki", &[], &[], Some("http://there:3100")),
+            // Which of two listeners, or whether any, is for this network nobody knows.
+            ("orders:1", "apache/kafka:4", &listeners("A://there:9092,B://there:29092"), &[], None),
+            ("orders:1", "apache/kafka:4", &listeners("A://localhost:9092"), &[], None),
+            // They wait to be started in order.
+            ("orders:1", "grafana/loki", &[], &[], None),
+            ("orders:1", "prom/prometheus", &[], &[], None),
+            ("prom/prometheus", "apache/kafka:4", &[], &[], None),
+            ("nginx", "minio/minio", &[], &[], None),
+            ("acme/haproxy", "hashicorp/consul", &[], &[], None),
+            ("grafana/promtail", "prom/prometheus", &[], &[], None),
+            ("apache/kafka:4", "apache/kafka:4", &[], &[], None),
+            ("zookeeper:3", "apache/kafka:4", &[], &[], None),
+            ("orders:1", "confluentinc/cp-kafka-connect", &[], &[], None),
+            ("orders:1", "clickhouse/clickhouse-server", &[], &[], None),
+            ("orders:1", "keycloak/keycloak", &[], &[], None),
+            ("orders:1", "acme/payments", &[], &[], None),
+        ] {
+            let expected: Vec<_> = expected.into_iter().collect();
+            assert_eq!(between(client, server, variables, command), expected, "{client} {server} {variables:?}");
         }
     }
 }

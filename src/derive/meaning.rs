@@ -174,6 +174,13 @@ impl<'a> Meaning<'a> {
             return other.map_or(protocol, |port| port.protocol);
         }
         match (by_variable(), server) {
+            // The server's own settings say more of its port than its kind does.
+            (Some(known), Some(server))
+                if known.protocol() == Protocol::Tcp
+                    && technology(server).is_some_and(|there| there.id == known.id) =>
+            {
+                known_port(server, port).map_or(Protocol::Tcp, |port| port.protocol)
+            }
             (Some(known), _) => known
                 .ports
                 .get(&self.port)

@@ -5,8 +5,10 @@
 
 pub mod address;
 mod asked;
+mod brokers;
 pub mod command;
 pub mod credentials;
+mod daemons;
 pub mod declared;
 mod defaults;
 mod depends_on;
@@ -23,6 +25,7 @@ mod meaning;
 pub mod outside;
 pub mod places;
 pub mod published;
+mod recognised;
 pub mod security;
 pub mod served;
 pub mod setting;

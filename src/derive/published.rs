@@ -76,10 +76,8 @@ fn of_container(stack: &Stack, container: &Container, clients: &Clients) -> Vec<
 fn connection(stack: &Stack, container: &Container, port: &PublishedPort, clients: &Clients) -> Connection {
     let host_port = port.host_port.unwrap_or(0);
     let (mut speaks, security) = served::published(container, port.container_port);
-    let is_unknown = served::known_port(container, port.container_port).is_none();
     let said = clients.said.contains(&(container.id.clone(), port.container_port));
-    if speaks.protocol == Protocol::Tcp && (said || (is_unknown && clients.speak_http(container, port.container_port)))
-    {
+    if speaks.protocol == Protocol::Tcp && (said || clients.speak_http(container, port.container_port)) {
         speaks.protocol = Protocol::Http;
     }
     let mut target = Target::new(speaks.protocol, reached_at(port.host_address), host_port);

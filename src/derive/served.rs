@@ -1,6 +1,7 @@
 //! What a container's server speaks on a port, by its image and its settings. Unknown is TCP: nothing is guessed.
 
-use crate::catalog::{Port, Technology, catalog};
+use super::recognised;
+use crate::catalog::{Plain, Port, Technology, catalog, major_version, variable_name};
 use crate::plan::{Security, Tls};
 use crate::stack::{Container, Stack};
 use crate::target::Protocol;
@@ -20,10 +21,15 @@ pub struct Served {
     pub path: Option<String>,
 }
 
-/// The technology of a container's image.
+/// The technology of a container's server: by its image, or by what else tells it.
 #[must_use]
 pub fn technology(container: &Container) -> Option<&'static Technology> {
-    catalog().of_image(&container.image)
+    let all = catalog().technologies();
+    let found = || {
+        let found = recognised::technology(container)?;
+        all.iter().position(|one| one.id == found.id)
+    };
+    all.get(container.technology.get(found)?)
 }
 
 /// What a container's server speaks on a port in it.
@@ -45,14 +51,45 @@ pub fn served(container: &Container, port: u16) -> Served {
 /// What the catalogue says of a port of a container, where it says anything.
 #[must_use]
 pub fn known_port(container: &Container, port: u16) -> Option<&'static Port> {
-    let technology = technology(container)?;
+    port_of(container, technology(container)?, port)
+}
+
+/// What a technology's server speaks on a port of a container, where that is known.
+pub(super) fn port_of<'a>(container: &Container, technology: &'a Technology, port: u16) -> Option<&'a Port> {
+    let plain = technology.plain.as_ref().filter(|plain| is_plain(container, plain));
+    let of = |port: &u16| plain.and_then(|plain| plain.ports.get(port)).or_else(|| technology.ports.get(port));
     let listener = || {
         let mut listeners = technology.listeners.iter();
         listeners.find(|(_, names)| is_told(container, names, port)).map(|(usual, _)| *usual)
     };
     let moved = || technology.default_port.filter(|_| is_told(container, &technology.listens, port));
-    let usual = || technology.ports.get(&listener().or_else(moved)?);
-    technology.ports.get(&port).or_else(usual)
+    of(&port).or_else(|| of(&listener().or_else(moved)?))
+}
+
+/// Whether a server's settings, or its version, say that it has no TLS.
+fn is_plain(container: &Container, plain: &Plain) -> bool {
+    let said = container.environment.iter().find_map(|(name, value)| {
+        let off = plain.settings.get(&variable_name(name))?;
+        // Of two settings either switches it off.
+        off.eq_ignore_ascii_case(value.trim()).then_some(true)
+    });
+    let told = || container.environment.iter().any(|(name, _)| plain.settings.contains_key(&variable_name(name)));
+    let older = || major_version(&container.image).zip(plain.before).is_some_and(|(version, first)| version < first);
+    said.unwrap_or_else(|| !told() && older())
+}
+
+/// The port on which a server listens for its clients: the one that its command or its variables say, else its usual one.
+#[must_use]
+pub fn listening(container: &Container, technology: &Technology) -> Option<u16> {
+    let port_of = |value: &str| value.rsplit(':').next().and_then(|number| number.parse().ok());
+    let words: Vec<_> = container.command.iter().flat_map(|word| word.split_whitespace()).collect();
+    let by_option = |option: &String| {
+        let glued = words.iter().find_map(|word| word.strip_prefix(option.as_str())?.strip_prefix('='));
+        let next = words.windows(2).find(|pair| pair[0] == option).map(|pair| pair[1]);
+        glued.or(next).or_else(|| container.variable(option)).and_then(port_of)
+    };
+    let usual = || technology.default_port.and_then(|port| technology.listeners.get(&port)).into_iter().flatten();
+    technology.listens.iter().chain(usual()).find_map(by_option).or(technology.default_port)
 }
 
 /// Whether the container's own command or variables say by one of these names that its server listens on this port.

@@ -14,7 +14,7 @@ use super::kafka_names;
 use super::meaning::Meaning;
 use super::served::{beside, served, technology};
 use super::variable::{Environment, Variable};
-use super::{Connection, command, kafka_client, outside, security, unencoded, vantage};
+use super::{Connection, command, daemons, kafka_client, outside, security, unencoded, vantage};
 use crate::catalog::{Known, Role, catalog};
 use crate::plan::{Location, Origin, OriginKind, Published, TLS_BY_DEFAULT};
 use crate::stack::{Container, Stack};
@@ -153,8 +153,8 @@ fn of_setting(asked: &Asked, setting: &Setting, title: &str, kind: OriginKind) -
         (unsure.origin.kind, unsure.origin.location) = (kind, location.clone());
         return vec![unsure];
     }
-    let hidden = text::is_secret_name(name) && !(kind == OriginKind::File && PASSED_ON.contains(name));
-    let shown = if hidden { "***".to_owned() } else { address::shown(value, &addresses) };
+    let passed_on = kind == OriginKind::File && PASSED_ON.contains(name);
+    let shown = if passed_on { address::shown(value, &addresses) } else { shown(name, value, &addresses) };
     addresses.retain(|address| !address.scheme.as_deref().is_some_and(is_datagram));
     // Of a list, clients need one address that works: `localhost` beside others is spare.
     if addresses.iter().any(|address| !is_loopback(&address.host)) {
@@ -164,14 +164,26 @@ fn of_setting(asked: &Asked, setting: &Setting, title: &str, kind: OriginKind) -
     addresses.iter().filter_map(|address| connection(asked, address, &origin)).collect()
 }
 
+/// A setting's value as it may be shown: nothing of it where its name is a secret's, unless the name says as well that it is an
+/// address, and it is one. Of that one nothing is shown then but whom it leads to.
+fn shown(name: &str, value: &str, addresses: &[Address]) -> String {
+    if !text::is_secret_name(name) {
+        return address::shown(value, addresses);
+    }
+    let place = match addresses {
+        [only] if Variable::new(name).is_of_an_address() => only.place_alone(),
+        _ => None,
+    };
+    place.map_or_else(|| "***".to_owned(), |place| text::line(&place, 256))
+}
+
 /// What nginx calls those to whom it passes requests on: no password, whatever it sounds like.
 const PASSED_ON: [&str; 6] = ["proxy_pass", "grpc_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass"];
 
 /// The connections whose host a variable gave, with that variable as what says so.
 fn given(container: &Container, name: &str, found: &[Connection]) -> Vec<Connection> {
     let Some(value) = container.variable(name) else { return Vec::new() };
-    let shown =
-        if text::is_secret_name(name) { "***".to_owned() } else { address::shown(value, &address::parse(value)) };
+    let shown = shown(name, value, &address::parse(value));
     let origin = Origin::new(OriginKind::Environment, text::line(name, 128), Some(shown));
     let hosts = found.iter().filter(|connection| value.contains(&connection.target.host));
     hosts.map(|connection| Connection { origin: origin.clone(), ..connection.clone() }).collect()
@@ -195,6 +207,9 @@ fn is_about_something_else(
     value: &str,
     known: Option<Known>,
 ) -> bool {
+    if daemons::is_of_another(container, &variable.name) {
+        return true;
+    }
     let listed = known.is_some_and(|known| known.exact);
     // Of proxies outside of the stack nobody knows whether anything goes there: builds have them, too.
     let in_stack = |address: &Address| {

@@ -66,12 +66,15 @@ static FOLLOWED: Words = Words::of(
 /// The same, as ends of names, where the catalogue does not know better.
 static FOLLOWED_ENDS: Words = Words::of(
     "\
-    ADMIN_URL APP_URI APP_URL AUTH_SERVER_URL AUTH_URL BASEURL BASE_URI BASE_URL CLIENT_URL DEFAULT_URI HOST_URL \
-    URL_PREFIX",
+    ACTION_CABLE_URL ADMIN_URL APPLICATION_URL APP_URI APP_URL AUTH_SERVER_URL AUTH_URL BASEURL BASE_URI BASE_URL \
+    CLIENT_URL DEFAULT_URI HOST_URL STOREFRONT_URL URL_PREFIX",
 );
 
 /// The same, as whole names.
-static FOLLOWED_NAMES: Words = Words::of("SERVER_URL URL");
+static FOLLOWED_NAMES: Words = Words::of(
+    "\
+    APPLICATION_HOST APP_HOST DEFAULT_HOST DEFAULT_URL_HOST HOST RAILS_HOST SERVER_URL URL URL_HOST",
+);
 
 /// Ends of names whose URLs are for people, whoever serves what they lead to: a reverse proxy in the stack, too. They are
 /// written as one word, and begin where a word of the name does.
@@ -175,6 +178,15 @@ impl Variable {
     pub fn says_address(&self) -> bool {
         self.words().any(|word| has(&ADDRESS, word) || has(&CONNECTED, word))
             || ["HOST", "ADDR", "URL", "SERVER"].iter().any(|end| self.last().ends_with(end))
+    }
+
+    /// Whether its name is that of an address by how it ends, or by what .NET calls connection strings.
+    #[must_use]
+    pub fn is_of_an_address(&self) -> bool {
+        let ends = |word: &str| {
+            has(&ADDRESS, word) || ["ADDRESS", "ENDPOINT", "URI", "URL"].iter().any(|end| word.ends_with(end))
+        };
+        ends(self.last()) || self.words().any(|word| word == "CONNECTIONSTRINGS")
     }
 
     /// Whether it says that gRPC is spoken, and nothing beside it that makes HTTP of it.

@@ -9,7 +9,7 @@ use bollard::models::{
     HealthStatusEnum, HostConfig, MountPoint, PortMap,
 };
 
-use super::{Attachment, Container, Dependency, Health, Limits, Mount, PublishedPort, State, Status};
+use super::{Attachment, Container, Dependency, Health, Kept, Limits, Mount, PublishedPort, State, Status};
 use crate::text;
 
 /// How much of a healthcheck's output is kept, in characters.
@@ -78,6 +78,7 @@ pub fn container(inspected: ContainerInspectResponse) -> Container {
         labels: others,
         config_hash: label("com.docker.compose.config-hash"),
         compose_version: label("com.docker.compose.version"),
+        technology: Kept::default(),
         id,
         name,
     }

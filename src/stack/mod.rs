@@ -11,6 +11,7 @@ pub mod error;
 pub mod files;
 mod inspect;
 pub mod interpolate;
+mod kept;
 mod network;
 pub mod project;
 mod published;
@@ -27,6 +28,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 pub use engine::{Engine, PublishedAt};
+pub use kept::Kept;
 pub use network::{Attachment, Network};
 pub use secrets::hide;
 
@@ -145,6 +147,9 @@ pub struct Container {
     /// The version of Compose that made it; empty where the label is absent.
     #[serde(default)]
     pub compose_version: String,
+    /// The place in the catalogue of its server's technology, once somebody has asked for it.
+    #[serde(skip)]
+    pub technology: Kept<Option<usize>>,
 }
 
 /// Something mounted into a container.

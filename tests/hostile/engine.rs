@@ -1,5 +1,6 @@
 //! A stack whose names, images, settings and last words mean no good: whoever can start a container writes them.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crosscheck::derive::{environment, published};
@@ -98,7 +99,7 @@ fn whatever_the_engine_tells_the_report_is_safe_and_soon_there() {
     let started = Instant::now();
     for status in [Status::Running, Status::Exited, Status::Restarting] {
         let stack = stack(status);
-        let connections = [environment::derive(&stack), published::derive(&stack, &[])].concat();
+        let connections = [environment::derive(&stack), published::derive(&stack, &[], &BTreeSet::new())].concat();
         assert!(connections.len() > 80, "{}", connections.len());
         let checks = build(&stack, connections, &Narrow::default());
         let kinds =

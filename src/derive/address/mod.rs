@@ -10,6 +10,7 @@ mod url;
 use std::net::IpAddr;
 
 pub use self::parameters::{AUTHORITIES, CERTIFICATES};
+use crate::catalog::catalog;
 use crate::plan::Credentials;
 use crate::target;
 
@@ -89,6 +90,25 @@ impl Address {
     #[must_use]
     pub fn is_jdbc(&self) -> bool {
         self.form == Form::Jdbc && self.head.starts_with("jdbc:")
+    }
+
+    /// Scheme, host and port alone, of an address that can hardly be anything else: a URL of a scheme that is known, or a
+    /// connection string. What could be a secret that only looks like an address has none.
+    #[must_use]
+    pub fn place_alone(&self) -> Option<String> {
+        let scheme = self.scheme.as_deref();
+        let is_known = |scheme: &str| {
+            let base = scheme.split('+').next().unwrap_or(scheme);
+            matches!(scheme, "http" | "https" | "ws" | "wss" | "grpc" | "tcp") || catalog().of_scheme(base).is_some()
+        };
+        match self.form {
+            Form::Url => scheme.filter(|scheme| is_known(scheme)).map(|scheme| format!("{scheme}://{}", self.place)),
+            Form::Jdbc => {
+                scheme.filter(|scheme| is_known(scheme)).map(|scheme| format!("jdbc:{scheme}://{}", self.place))
+            }
+            Form::Keywords => Some(self.place.clone()),
+            Form::HostPort | Form::Host => None,
+        }
     }
 
     /// A parameter by name, whatever its case.

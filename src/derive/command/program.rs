@@ -104,6 +104,21 @@ pub fn scripts<'a>(words: &'a [String], catalog: &Catalog) -> Vec<&'a str> {
     found
 }
 
+/// The names of the programs that a simple command may start by its words: its own first, then those behind it where that one
+/// starts others. A word that names a user is none.
+pub fn started(words: &[String]) -> impl Iterator<Item = &str> {
+    let first = words.iter().position(|word| assignment(word).is_none()).unwrap_or(words.len());
+    let name = words.get(first).map_or("", |word| program_name(word));
+    let starts = STARTERS.contains(&name) || name.ends_with("entrypoint");
+    let is_user = move |at: usize| {
+        let before = at.checked_sub(1).and_then(|before| words.get(before)).map_or("", |word| program_name(word));
+        matches!(before, "gosu" | "su-exec" | "setuser" | "chroot" | "-u" | "--user" | "--reuid")
+    };
+    let last = if starts { first + REACH } else { first };
+    let places = (first..=last).filter(move |&at| !is_user(at));
+    places.filter_map(|at| words.get(at)).map(|word| program_name(word))
+}
+
 /// What a program's words tell it. `at` is where its name stands; where the image starts it, all words are its own.
 #[must_use]
 pub fn understand(words: &[String], at: usize, program: &Program, look: &dyn Fn(&str) -> Option<String>) -> Understood {

@@ -254,11 +254,47 @@ fn replicas_and_one_off_containers_are_told_apart() {
 }
 
 #[test]
+fn of_an_address_with_the_name_of_a_secret_only_whom_it_leads_to_is_shown() {
+    let secret = "hunter2";
+    for (name, value, shown) in [
+        ("ConnectionStrings__auth-db", "Host=postgres;Port=5432;Username=app;Password=hunter2", "postgres"),
+        ("ConnectionStrings__auth-db", "Password=hunter2;Host=postgres;Username=hunter2", "postgres"),
+        ("ConnectionStrings__auth-db", "Server=postgres;hunter2=1;Password='hunter2;Host=x'", "postgres"),
+        ("AUTH_DB_URL", "postgres://app:hunter2@postgres:5432/shop", "postgres://postgres:5432"),
+        ("AUTH_DB_URL", "postgres://hunter2@postgres/hunter2?password=hunter2#hunter2", "postgres://postgres"),
+        (
+            "AUTH_DB_URL",
+            "jdbc:postgresql://postgres:5432/hunter2?user=a&password=hunter2",
+            "jdbc:postgresql://postgres:5432",
+        ),
+        ("private_url", "http://redis:8001/hunter2/x?key=hunter2", "http://redis:8001"),
+        ("TOKEN_URI", "http://hunter2:hunter2@redis:8001/hunter2", "http://redis:8001"),
+        ("SPRING_SECURITY_OAUTH2_RESOURCESERVER_JWT_JWK_SET_URI", "http://redis:8001/certs", "http://redis:8001"),
+        ("SESSION_SECRET_URL", "redis://:hunter2@redis:6379/1", "redis://redis:6379"),
+        // Where the name says nothing of an address, or it could be anything, nothing is.
+        ("REDIS_AUTH", "redis://redis:6379/hunter2", "***"),
+        ("API_TOKEN", "http://redis:8001/hunter2", "***"),
+        ("REDIS_PASSWORD_HOST", "redis", "***"),
+        ("SECRET_ADDRESS", "redis:6379", "***"),
+        ("AUTH_URL", "redis://:hunter2@redis:6379,redis://:hunter2@redis:6380", "***"),
+    ] {
+        let stack = shop(&[(name, value)]);
+        for found in derive(&stack) {
+            let told = format!("{} {:?} {:?}", found.target, found.origin, found.settings);
+            assert!(!found.target.to_string().contains(secret) || value.contains("/hunter2"), "{name} {value}: {told}");
+            assert_eq!(found.origin.value.as_deref(), Some(shown), "{name}={value}");
+            assert!(!found.origin.value.as_deref().unwrap_or_default().contains(secret), "{told}");
+        }
+    }
+}
+
+#[test]
 fn the_origin_says_where_it_stands_and_no_secret() {
     for (name, value, shown) in [
         ("REDIS_URL", "redis://:hunt3r@redis:6379", "redis://***@redis:6379"),
         ("REDIS_URL", "redis://:hunt,3r@redis:6379", "redis://***@redis:6379"),
-        ("REDIS_AUTH_URL", "redis://:hunt3r@redis:6379", "***"),
+        ("REDIS_AUTH_URL", "redis://:hunt3r@redis:6379", "redis://redis:6379"),
+        ("REDIS_AUTH", "redis://:hunt3r@redis:6379", "***"),
         ("DSN", "u:hunt3r@tcp(mysql:3306)/shop", "***@tcp(mysql:3306)/shop"),
         ("DB_URL", "jdbc:mysql://mysql/shop?user=u&password=hunt3r", "jdbc:mysql://mysql/shop?user=***&password=***"),
         ("API", "http://api:4000/\u{1b}", "http://api:4000/\u{1b}"),

@@ -39,9 +39,11 @@ pub fn entries_among(text: &str, others: &[&str]) -> Vec<Entry> {
     let variables = variables(&here);
     let mut found = Vec::new();
     for directive in &here {
-        let mut value = directive.value.clone();
+        let (mut value, mut at) = (directive.value.clone(), directive.at);
         if directive.passes() {
-            value = put_in(&value, &variables);
+            let given = put_in(&value, &variables);
+            at = given_at(&here, &value).filter(|_| given != value).unwrap_or(at);
+            value = given;
             if upstreams.contains(passed_to(&value).1) {
                 continue;
             }
@@ -51,7 +53,7 @@ pub fn entries_among(text: &str, others: &[&str]) -> Vec<Entry> {
             value = format!("{scheme}://{value}");
         }
         if !directive.down && !value.contains("unix:") && directive.name != "set" {
-            add(&mut found, Some(directive.key.clone()), &value, directive.at);
+            add(&mut found, Some(directive.key.clone()), &value, at);
         }
     }
     found
@@ -92,6 +94,9 @@ impl Directive {
     }
 }
 
+/// Variables that hold the path of a request.
+const PATHS: &[&str] = &["$request_uri", "$uri", "$document_uri"];
+
 /// Longer values of variables are no addresses.
 const LONGEST: usize = 256;
 
@@ -102,6 +107,8 @@ struct Directive {
     value: String,
     /// The second argument of `set`.
     second: String,
+    /// Where that one stands.
+    second_at: At,
     down: bool,
     /// Whether it stands in no `stream`, and says neither TLS nor anything that comes before HTTP.
     in_plain: bool,
@@ -188,17 +195,12 @@ fn directive(words: Vec<(String, At)>, path: &Path, upstream: Option<&String>) -
     let mut words = words.into_iter();
     let (name, _) = words.next()?;
     let (value, at) = words.next()?;
-    let more: Vec<_> = words.map(|(word, _)| word).collect();
-    Some(Directive {
-        key: path.key(&name)?,
-        down: more.iter().any(|word| word == "down"),
-        in_plain: !more.iter().any(|word| matches!(word.as_str(), "ssl" | "quic" | "udp" | "proxy_protocol")),
-        second: more.into_iter().next().unwrap_or_default(),
-        upstream: upstream.cloned(),
-        name,
-        value,
-        at,
-    })
+    let more: Vec<_> = words.collect();
+    let says = |options: &[&str]| more.iter().any(|(word, _)| options.contains(&word.as_str()));
+    let (down, in_plain) = (says(&["down"]), !says(&["ssl", "quic", "udp", "proxy_protocol"]));
+    let (second, second_at) = more.into_iter().next().unwrap_or((String::new(), at));
+    let (key, upstream) = (path.key(&name)?, upstream.cloned());
+    Some(Directive { key, down, in_plain, second, second_at, upstream, name, value, at })
 }
 
 /// The variables that `set` gives one plain value.
@@ -216,6 +218,15 @@ fn variables(directives: &[Directive]) -> BTreeMap<&str, &str> {
     found
 }
 
+/// Where the host of a value stands that begins with a variable: in the `set` that gives it that value.
+fn given_at(directives: &[Directive], value: &str) -> Option<At> {
+    let authority = value.split_once("://").map_or(value, |(_, rest)| rest);
+    let name = authority.strip_prefix('$')?;
+    let name = &name[..name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(name.len())];
+    let sets = |it: &&Directive| it.name == "set" && it.value.strip_prefix('$') == Some(name);
+    directives.iter().find(sets).map(|set| set.second_at)
+}
+
 /// A value with its variables; those that are not known stay.
 fn put_in(value: &str, variables: &BTreeMap<&str, &str>) -> String {
     let mut out = String::new();
@@ -228,7 +239,10 @@ fn put_in(value: &str, variables: &BTreeMap<&str, &str>) -> String {
         rest = &after[end..];
     }
     out.push_str(rest);
-    // What follows the authority is the request's, and says nothing of where it goes.
+    // What follows the authority is the request's, and says nothing of where it goes; its own path begins with a slash.
+    if let Some(at) = PATHS.iter().filter_map(|path| out.find(path)).min() {
+        out.truncate(at);
+    }
     match out.split_once("://") {
         Some((scheme, rest)) if rest.contains('$') => {
             let authority = rest.split('/').next().unwrap_or_default();
@@ -265,9 +279,11 @@ mod tests {
             ("fastcgi_pass php:9000;", &["fastcgi_pass=php:9000 @1:14"]),
             ("fastcgi_pass unix:/run/php.sock; upstream a { server unix:/x; server b:1 down; }", &[]),
             // Variables
-            ("set $up http://app:80; proxy_pass $up;", &["proxy_pass=http://app:80 @1:35"]),
-            ("set $up app; proxy_pass http://$up:80$request_uri;", &["proxy_pass=http://app:80$request_uri @1:25"]),
-            ("set $up app; proxy_pass http://${up}:80/x$request_uri;", &["proxy_pass=http://app:80 @1:25"]),
+            ("set $up http://app:80; proxy_pass $up;", &["proxy_pass=http://app:80 @1:9"]),
+            ("set $up app; proxy_pass http://$up:80$request_uri;", &["proxy_pass=http://app:80 @1:9"]),
+            ("set $up app; proxy_pass http://${up}:80/x$request_uri;", &["proxy_pass=http://app:80 @1:9"]),
+            ("set $up app;\nset $to b;\nproxy_pass http://app:$port;", &["proxy_pass=http://app:$port @3:12"]),
+            ("set $up app:80;\nproxy_pass http://b/$up;", &["proxy_pass=http://b/app:80 @2:12"]),
             ("set $up a; set $up b; proxy_pass http://$up:80;", &["proxy_pass=http://$up:80 @1:34"]),
             ("proxy_pass http://$host;", &["proxy_pass=http://$host @1:12"]),
             // Comments, quotes and patterns

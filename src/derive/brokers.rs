@@ -1,0 +1,51 @@
+//! Which of a broker's listeners the clients of its own network take, by the broker's settings.
+
+use super::hosts::{self, Place};
+use crate::catalog::Technology;
+use crate::stack::{Container, Stack};
+
+/// What brokers tell clients, and where they listen, which they tell where nothing else is said.
+const NAMED: &[&[&str]] = &[
+    &["KAFKA_ADVERTISED_LISTENERS", "KAFKA_CFG_ADVERTISED_LISTENERS", "--advertise-kafka-addr"],
+    &["KAFKA_LISTENERS", "KAFKA_CFG_LISTENERS"],
+];
+
+/// The names of the listeners that are for controllers.
+const CONTROLLERS: &[&str] = &["KAFKA_CONTROLLER_LISTENER_NAMES", "KAFKA_CFG_CONTROLLER_LISTENER_NAMES"];
+
+/// The port of the one listener that leads to this broker from its network; its usual one where nothing is said of listeners.
+#[must_use]
+pub fn port(stack: &Stack, broker: &Container, technology: &Technology) -> Option<u16> {
+    let said = NAMED.iter().find_map(|names| names.iter().find_map(|name| said(broker, name)));
+    let Some(said) = said else { return technology.default_port };
+    let controllers = CONTROLLERS.iter().find_map(|name| broker.variable(name)).unwrap_or_default();
+    let is_controllers = |name: &str| controllers.split(',').any(|one| one.trim().eq_ignore_ascii_case(name));
+    let leads_here = |host: &str| {
+        let everywhere = matches!(host, "" | "0.0.0.0" | "[::]");
+        everywhere
+            || matches!(hosts::place(stack, Some(broker), host), Place::Containers(all)
+                if all.iter().any(|one| one.service == broker.service))
+    };
+    let ports = said.split(',').filter_map(|listener| {
+        let (name, address) = listener.trim().split_once("://")?;
+        let (host, port) = address.rsplit_once(':')?;
+        (leads_here(host) && !is_controllers(name)).then(|| port.parse::<u16>().ok()).flatten()
+    });
+    let mut ports: Vec<_> = ports.collect();
+    ports.dedup();
+    match ports.as_slice() {
+        [only] => Some(*only),
+        _ => None,
+    }
+}
+
+/// The value of a variable, or of an option of the command.
+fn said(broker: &Container, name: &str) -> Option<String> {
+    if !name.starts_with('-') {
+        return broker.variable(name).map(str::to_owned);
+    }
+    let words: Vec<_> = broker.command.iter().flat_map(|word| word.split_whitespace()).collect();
+    let glued = words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    let next = words.windows(2).find(|pair| pair[0] == name).map(|pair| pair[1]);
+    glued.or(next).map(str::to_owned)
+}
