@@ -198,13 +198,10 @@ impl Asked<'_> {
             let exported = exported.iter().rev().find(|given| given.name == name).map(|given| given.value.clone());
             exported.or_else(|| self.container.variable(name).map(str::to_owned))
         };
-        let mut understood = match known {
-            Some((_, program)) => program::understand(words, at, program, &look),
-            None => {
-                let script = words.get(at).is_some_and(|word| is_shell(word) || word.ends_with(".sh"));
-                program::understand(words, at, if script { &ANY_SCRIPT } else { &ANY }, &look)
-            }
-        };
+        let is_script = || words.get(at).is_some_and(|word| is_shell(word) || word.strip_suffix(".sh").is_some());
+        let anybodys = || if is_script() { &*ANY_SCRIPT } else { &*ANY };
+        let program = known.map_or_else(anybodys, |(_, program)| program);
+        let mut understood = program::understand(words, at, program, &look);
         if known.is_none() {
             understood.told.retain(|told| self.is_another(told));
             if understood.told.is_empty() {

@@ -234,7 +234,7 @@ fn is_of_a_tool(stack: &Stack, container: &Container, value: &str, listed: bool)
     let Some(here) = technology(container) else { return false };
     let addresses = address::parse(value);
     let is_shell = || addresses.len() == 1 && command::begins_with_a_shell(container);
-    if !(listed && !here.store) && !is_shell() {
+    if (!listed || here.store) && !is_shell() {
         return false;
     }
     let same = |other: &&Container| {

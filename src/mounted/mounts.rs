@@ -124,6 +124,11 @@ impl<'d> Mounts<'d> {
         }
     }
 
+    /// Whether something is mounted at a path, or over it.
+    pub fn is_mounted(&self, path: &str) -> bool {
+        self.over(path).is_some()
+    }
+
     /// Whether a path is a folder that can be listed here.
     pub fn is_folder(&self, path: &str) -> bool {
         self.folder(path).is_some()

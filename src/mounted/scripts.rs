@@ -17,7 +17,7 @@ pub fn of(container: &Container, mounts: &Mounts) -> BTreeSet<String> {
     let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
     let one = |script: String| {
         if script.starts_with('/') {
-            return mounts.find(&script).is_some().then_some(script);
+            return mounts.is_mounted(&script).then_some(script);
         }
         let mut same = mounts.files().filter(|file| name(file) == name(&script));
         same.next().filter(|_| same.next().is_none()).map(str::to_owned)

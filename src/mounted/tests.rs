@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::compose::at_hand::chosen;
-use crate::derive::testing::{container, pairs, stack};
+use crate::derive::testing::{container, pairs, port, stack};
 use crate::stack::project::Selection;
 use crate::stack::surroundings::Surroundings;
 use crate::stack::{Mount, Stack};
@@ -120,6 +120,84 @@ fn files_are_found_where_technologies_look_and_where_they_are_named() {
             expected,
             "{image} {command} {variables:?} {mounts:?}"
         );
+    }
+}
+
+#[test]
+fn a_path_or_a_command_says_what_a_file_is_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write(at, "n/shop.conf", "");
+    write(at, "p/shop.yml", "scrape_configs: []\n");
+    write(at, "h/configuration.yml", "a: 1\n");
+    write(at, "s/load.sh", "curl http://app\n");
+    let (shop, nginx) = ("/etc/nginx/conf.d/shop.conf", "/etc/nginx/nginx.conf");
+    let fill = "sh -c envsubst</t/x>/etc/nginx/nginx.conf;nginx";
+    for (image, command, mounts, expected) in [
+        ("shop/edge", "", &[("n", "/etc/nginx/conf.d")][..], &[shop][..]),
+        ("shop/edge", "nginx -g daemon", &[("n/shop.conf", shop)], &[shop]),
+        ("shop/edge", "chown -R 101 /etc/nginx", &[("n/shop.conf", shop)], &[]),
+        ("postgres", "", &[("n", "/etc/nginx/conf.d")], &[]),
+        ("curlimages/curl", "", &[("n", "/etc/nginx/conf.d")], &[]),
+        (
+            "shop/p",
+            "--config.file=/etc/prometheus/shop.yml",
+            &[("p", "/etc/prometheus")],
+            &["/etc/prometheus/shop.yml"],
+        ),
+        ("shop/p", "--web.x=/etc/prometheus/shop.yml", &[("p", "/etc/prometheus")], &[]),
+        ("shop/home", "", &[("h", "/config")], &[]),
+        // What is written out of a mounted file is what is read.
+        ("nginx", fill, &[("n/shop.conf", "/t/x")], &[nginx]),
+        ("shop/edge", fill, &[("n/shop.conf", "/t/x")], &[nginx]),
+        ("nginx", fill, &[("n/shop.conf", "/t/y")], &[]),
+        ("alpine", "cp /t/x /etc/nginx/nginx.conf", &[("n/shop.conf", "/t/x")], &[]),
+        // Scripts that are run
+        ("shop/tools", "/load.sh", &[("s/load.sh", "/load.sh")], &["/load.sh"]),
+        ("shop/tools", "bash -e /s/load.sh x", &[("s", "/s")], &["/s/load.sh"]),
+        ("shop/tools", "exec ./load.sh", &[("s/load.sh", "/work/load.sh")], &["/work/load.sh"]),
+        ("shop/tools", "cat /load.sh", &[("s/load.sh", "/load.sh")], &[]),
+        ("shop/tools", "/other.sh", &[("s/load.sh", "/load.sh")], &[]),
+        ("shop/tools", "app /load.sh", &[("s/load.sh", "/load.sh")], &[]),
+    ] {
+        let mut stack = one(at, image, "", &[], mounts);
+        stack.containers[0].command = match command.strip_prefix("sh -c ") {
+            Some(script) => ["sh", "-c", script].map(str::to_owned).to_vec(),
+            None => command.split_whitespace().map(str::to_owned).collect(),
+        };
+        let files = from_disk(&stack, None, Whereabouts::Here).files;
+        assert_eq!(
+            files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(),
+            expected,
+            "{image} {command} {mounts:?}"
+        );
+    }
+}
+
+#[test]
+fn a_file_is_read_for_whom_it_is_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "shop.conf", "");
+    // Both have the same file; which of the two is nginx?
+    for ((one_name, one_image, one_port), (other_name, other_image, other_port), expected) in [
+        (("web", "nginx", false), ("tool", "shop/tool", true), &["web"][..]),
+        (("web", "shop/web-nginx", false), ("tool", "shop/tool", true), &["web"]),
+        (("web", "shop/web", true), ("tool", "shop/tool", false), &["web"]),
+        (("web", "shop/web", true), ("tool", "shop/tool", true), &["web", "tool"]),
+        (("nginx1", "shop/web", true), ("nginx2", "shop/web", false), &["nginx1", "nginx2"]),
+    ] {
+        let make = |name: &str, image: &str, published: bool| {
+            let mut made = container(name, image);
+            let source = folder.path().join("shop.conf").display().to_string();
+            made.mounts =
+                vec![Mount { kind: "bind".into(), source, destination: "/etc/nginx/conf.d/shop.conf".into() }];
+            made.wanted_ports = if published { vec![port(80, 80, "0.0.0.0")] } else { Vec::new() };
+            made
+        };
+        let stack = stack([make(one_name, one_image, one_port), make(other_name, other_image, other_port)]);
+        let files = from_disk(&stack, None, Whereabouts::Here).files;
+        let found: Vec<_> = files.iter().map(|file| file.container.trim_end_matches("-id")).collect();
+        assert_eq!(found, expected, "{one_image} {other_image}");
     }
 }
 

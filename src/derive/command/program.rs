@@ -94,7 +94,7 @@ pub fn scripts<'a>(words: &'a [String], catalog: &Catalog) -> Vec<&'a str> {
             continue;
         }
         let starts = STARTERS.contains(&program_name(word));
-        if shell || word.contains('/') || word.ends_with(".sh") {
+        if shell || word.contains('/') || word.strip_suffix(".sh").is_some() {
             found.push(word.as_str());
         }
         if shell || !starts {

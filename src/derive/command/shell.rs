@@ -170,7 +170,9 @@ impl<'a> Reader<'a> {
                 '\n' => {
                     self.end(&mut line, depth);
                     let (rest, scripts) = without(after, &mut documents);
-                    scripts.into_iter().for_each(|script| self.later(script, depth));
+                    for script in scripts {
+                        self.later(script, depth);
+                    }
                     rest
                 }
                 ';' | '&' | '|' | '(' | ')' => {

@@ -54,6 +54,11 @@ fn of_line(line: &str) -> Vec<String> {
 #[test]
 fn options_become_connections_by_their_names() {
     for (line, expected) in [
+        ("sh /start.sh kafka:9092", "command: kafka://kafka:9092"),
+        ("/start.sh app:8080 start", ""),
+        ("start kafka:9092", ""),
+        ("socat tcp-listen:9191,fork TCP:api:4000,nodelay", "socat: tcp://api:4000"),
+        ("socat tcp-listen:9191,fork unix-connect:/run/x", ""),
         (
             "java -jar app.jar --spring.kafka.bootstrap-servers=kafka:9092",
             "spring.kafka.bootstrap-servers: kafka://kafka:9092",

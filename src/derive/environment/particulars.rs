@@ -1,6 +1,8 @@
 //! Variables of which the catalogue knows more than what they hold.
 
+use super::derive;
 use super::tests::{of, shop};
+use crate::derive::testing::{container, pairs, stack};
 
 const BROKERS: &str = "SPRING_CLOUD_STREAM_KAFKA_BINDER_BROKERS";
 const ISSUER: &str = "SPRING_SECURITY_OAUTH2_RESOURCESERVER_JWT_ISSUER_URI";
@@ -40,5 +42,26 @@ fn an_issuer_is_asked_for_its_keys_unless_these_are_elsewhere() {
         (&[("OIDC_ISSUER_URI", local)], &[]),
     ] {
         assert_eq!(of(&shop(variables)), expected, "{variables:?}");
+    }
+}
+
+#[test]
+fn who_starts_a_shell_in_a_servers_image_is_a_client() {
+    let shell = &["/bin/bash", "-c", "setup"][..];
+    for (image, command, variable, expected) in [
+        ("quay.io/keycloak/keycloak", shell, ("KC_URL", "http://keycloak:8080"), &["http://keycloak:8080"][..]),
+        ("quay.io/keycloak/keycloak", &["start"], ("KC_URL", "http://keycloak:8080"), &[]),
+        ("postgres:17", shell, ("DB_HOST", "db"), &["postgres://db:5432"]),
+        ("postgres:17", &[], ("DB_HOST", "db"), &[]),
+        ("postgres:17", shell, ("API_URL", "http://keycloak:8080"), &[]),
+        ("quay.io/keycloak/keycloak", shell, ("KC_HOSTNAME_URL", "http://setup:8080"), &[]),
+    ] {
+        let mut setup = container("setup", image);
+        setup.command = command.iter().map(|&word| word.to_owned()).collect();
+        setup.environment = pairs(&[variable]);
+        let servers = [container("keycloak", "quay.io/keycloak/keycloak:26.0"), container("db", "postgres:17")];
+        let stack = stack(servers.into_iter().chain([setup]));
+        let found: Vec<_> = derive(&stack).iter().map(|found| found.target.to_string()).collect();
+        assert_eq!(found, expected, "{image} {command:?} {variable:?}");
     }
 }

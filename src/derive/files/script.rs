@@ -28,7 +28,7 @@ pub fn derive(stack: &Stack, container: &Container, file: &MountedFile, here: &P
 fn is_of_a_shell(file: &MountedFile) -> bool {
     match file.text.trim_start_matches('\u{feff}').lines().next().and_then(|line| line.strip_prefix("#!")) {
         Some(line) => line.split(['/', ' ']).any(command::is_shell),
-        None => file.name().ends_with(".sh"),
+        None => file.name().strip_suffix(".sh").is_some(),
     }
 }
 
