@@ -156,8 +156,12 @@ fn is_client(container: &Container, known: &Technology) -> bool {
         address::parse(value).iter().any(other)
     };
     let variables = container.environment.iter();
-    let peers = |name: &str| catalog().of_variable(name).is_some_and(|variable| variable.role == Role::Peer);
-    let mut variables = variables.filter(|(name, _)| !peers(&variable_name(name)));
+    // Its own settings name itself by any name that it has, and its peers.
+    let own = |name: &String| {
+        let is_peer = catalog().of_variable(name).is_some_and(|variable| variable.role == Role::Peer);
+        is_peer || known.signs.settings.contains(name)
+    };
+    let mut variables = variables.filter(|(name, _)| !own(&variable_name(name)));
     variables.any(|(name, value)| leads_there(name, value))
 }
 

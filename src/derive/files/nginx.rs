@@ -281,7 +281,7 @@ mod tests {
             // Variables
             ("set $up http://app:80; proxy_pass $up;", &["proxy_pass=http://app:80 @1:9"]),
             ("set $up app; proxy_pass http://$up:80$request_uri;", &["proxy_pass=http://app:80 @1:9"]),
-            ("set $up app; proxy_pass http://${up}:80/x$request_uri;", &["proxy_pass=http://app:80 @1:9"]),
+            ("set $up app; proxy_pass http://${up}:80/x$request_uri;", &["proxy_pass=http://app:80/x @1:9"]),
             ("set $up app;\nset $to b;\nproxy_pass http://app:$port;", &["proxy_pass=http://app:$port @3:12"]),
             ("set $up app:80;\nproxy_pass http://b/$up;", &["proxy_pass=http://b/app:80 @2:12"]),
             ("set $up a; set $up b; proxy_pass http://$up:80;", &["proxy_pass=http://$up:80 @1:34"]),
