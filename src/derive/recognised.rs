@@ -75,7 +75,7 @@ fn unlisted(container: &Container) -> Option<&'static Technology> {
     }
     let known = || catalog().with_signs();
     let named = |known: &&Technology| {
-        names::fit(image, &known.signs.names) == Fit::Whole && !Evidence::of(container, image, known).others
+        names::fit(image, &known.signs.names) == Fit::Whole && evidence(container, image, known).is_some()
     };
     if let Some(named) = known().find(named) {
         return Some(named);
@@ -86,8 +86,8 @@ fn unlisted(container: &Container) -> Option<&'static Technology> {
     if BASES.contains(&image) || is_another_program(container) {
         return None;
     }
-    let evidence = |known: &&Technology| Evidence::of(container, image, known).weight();
-    let weights: Vec<_> = known().map(|known| (evidence(&known), known)).filter(|(weight, _)| *weight >= 2).collect();
+    let weights = known().filter_map(|known| Some((evidence(container, image, known)?, known)));
+    let weights: Vec<_> = weights.filter(|(weight, _)| *weight >= 2).collect();
     let weights: Vec<_> = weights.into_iter().filter(|(_, known)| !is_client(container, known)).collect();
     let best = weights.iter().map(|(weight, _)| *weight).max()?;
     let mut likely = weights.into_iter().filter(|(weight, _)| *weight == best).map(|(_, known)| known);
@@ -165,59 +165,35 @@ fn is_client(container: &Container, known: &Technology) -> bool {
     variables.any(|(name, value)| leads_there(name, value))
 }
 
-/// What in a container is as it is in a technology's.
-struct Evidence {
-    /// The service is called so, and nothing else speaks against it.
-    certain: bool,
-    name: bool,
-    data: bool,
-    settings: bool,
-    port: bool,
-    /// It serves ports, and none of the technology's.
-    others: bool,
-    /// The image is called so beside other words.
-    image: bool,
-}
-
-impl Evidence {
-    fn of(container: &Container, image: &str, known: &Technology) -> Self {
-        let signs = &known.signs;
-        let published = container.ports.iter().chain(&container.wanted_ports).map(|port| port.container_port);
-        let ports: Vec<_> = published.chain(container.exposed.iter().copied()).collect();
-        let speaks = |port: &&Port| port.protocol == known.protocol();
-        let port = ports.iter().any(|port| known.ports.get(port).filter(speaks).is_some());
-        let its_own = || ports.iter().any(|&port| served::port_of(container, known, port).is_some());
-        let holds = |path: &str, folder: &str| {
-            path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        let data = container.mounts.iter().any(|mount| signs.data.iter().any(|data| holds(&mount.destination, data)));
-        let is_set = |wanted: &String| container.environment.iter().any(|(name, _)| variable_name(name) == *wanted);
-        let settings = signs.settings.iter().any(is_set);
-        // A broker's settings say which ports it has.
-        let may_differ = settings && known.protocol() == Protocol::Kafka;
-        let fit = names::fit(&container.service, &signs.names);
-        // Compose calls an image after the service for which it was built.
-        let built = image.strip_suffix(container.service.as_str()).is_some_and(|rest| rest.ends_with(['-', '_']));
-        Self {
-            certain: fit == Fit::Whole && built && container.command.is_empty(),
-            name: fit != Fit::Not || names::is_of_any_database(&container.service),
-            data,
-            settings,
-            port,
-            others: !ports.is_empty() && !may_differ && !its_own(),
-            image: names::fit(image, &signs.names) != Fit::Not,
-        }
+/// How many things in a container are as they are in a technology's: two are enough. `None` where it serves ports, and none of
+/// that technology's.
+fn evidence(container: &Container, image: &str, known: &Technology) -> Option<usize> {
+    let signs = &known.signs;
+    let published = container.ports.iter().chain(&container.wanted_ports).map(|port| port.container_port);
+    let ports: Vec<_> = published.chain(container.exposed.iter().copied()).collect();
+    let is_set = |wanted: &String| container.environment.iter().any(|(name, _)| variable_name(name) == *wanted);
+    let settings = signs.settings.iter().any(is_set);
+    let its_own = || ports.iter().any(|&port| served::port_of(container, known, port).is_some());
+    // A broker's settings say which ports it has.
+    let may_differ = settings && known.protocol() == Protocol::Kafka;
+    if !ports.is_empty() && !may_differ && !its_own() {
+        return None;
     }
-
-    /// How much of it speaks for the technology; two things are enough.
-    fn weight(&self) -> usize {
-        if self.others {
-            return 0;
-        }
-        // What an image is named after beside its own purpose may be whom it uses: settings may come from a shared file.
-        let name = self.name || (self.image && (self.data || self.port));
-        [name, self.data, self.settings, self.port, self.certain].into_iter().filter(|&it| it).count()
-    }
+    let speaks = |port: &Port| port.protocol == known.protocol();
+    let port = ports.iter().any(|port| known.ports.get(port).is_some_and(speaks));
+    let holds = |path: &str, folder: &str| {
+        path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let data = container.mounts.iter().any(|mount| signs.data.iter().any(|data| holds(&mount.destination, data)));
+    let fit = names::fit(&container.service, &signs.names);
+    // What an image is named after beside its own purpose may be whom it uses: settings may come from a shared file.
+    let name = fit != Fit::Not
+        || names::is_of_any_database(&container.service)
+        || ((data || port) && names::fit(image, &signs.names) != Fit::Not);
+    // Compose calls an image after the service for which it was built.
+    let built = image.strip_suffix(container.service.as_str()).is_some_and(|rest| rest.ends_with(['-', '_']));
+    let certain = fit == Fit::Whole && built && container.command.is_empty();
+    Some([name, data, settings, port, certain].into_iter().filter(|&it| it).count())
 }
 
 #[cfg(test)]

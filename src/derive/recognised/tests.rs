@@ -190,7 +190,7 @@ fn a_healthcheck_that_asks_here_says_who_is_here() {
         (&["CMD-SHELL", "curl -f http://localhost:8080/health"], &[], None),
         (&["NONE"], &[], None),
     ] {
-        let looks = Looks { healthcheck, variables, ..Looks::default() };
+        let looks = Looks { variables, healthcheck, ..Looks::default() };
         assert_eq!(of("thing", "shop-thing", &looks), expected, "{healthcheck:?}");
     }
 }
