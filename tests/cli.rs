@@ -181,7 +181,8 @@ fn technologies_of_the_users_own_count_and_their_mistakes_are_said() {
     let (code, out, message) = in_folder(folder.path(), &plan);
     assert_eq!((code, out.as_str()), (Some(2), ""), "{message}");
     assert!(
-        message.starts_with("crosscheck: own/ledger.yaml:2:1: `image` is no key here: did you mean `images`?"),
+        message
+            .starts_with("crosscheck: own/ledger.yaml:2:1: the key `image` is not known here (did you mean `images`?)"),
         "{message}"
     );
 }
