@@ -22,6 +22,7 @@ mod kafka_names;
 mod labels;
 mod loopback;
 mod meaning;
+mod misspelt;
 pub mod outside;
 pub mod places;
 pub mod published;

@@ -14,7 +14,7 @@ use super::kafka_names;
 use super::meaning::Meaning;
 use super::served::{beside, served, technology};
 use super::variable::{Environment, Variable};
-use super::{Connection, command, daemons, kafka_client, outside, security, unencoded, vantage};
+use super::{Connection, command, daemons, kafka_client, misspelt, outside, security, unencoded, vantage};
 use crate::catalog::{Known, Role, catalog};
 use crate::plan::{Location, Origin, OriginKind, Published, TLS_BY_DEFAULT};
 use crate::stack::{Container, Stack};
@@ -44,11 +44,6 @@ pub struct Stated<'a> {
     /// The container's variables that gave parts of its value.
     pub given_by: &'a [String],
 }
-
-/// Words that stand where a host was to be filled in, unless the stack has that name.
-const PLACEHOLDERS: &str = "\
-    changeme change-me change_me disabled dummy example fake false host hostname ip nil none null off placeholder \
-    replace server todo true undefined unused xxx";
 
 /// JDBC parameters that decide how MySQL's driver logs in.
 const MYSQL_PARAMETERS: &[&str] =
@@ -275,7 +270,7 @@ fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Conne
             asked.certain || !(meaning.http && followed())
         }
         Place::Network => true,
-        Place::Nobody => is_probably_misspelt(asked, address, &meaning),
+        Place::Nobody => misspelt::is_probable(asked, address, &meaning),
         // Told apart afterwards.
         Place::Outside => outside::counts(asked, address, &meaning),
     };
@@ -336,38 +331,6 @@ fn safe_path(known: Option<Known>, server: &Container, port: u16) -> Option<Stri
         (None, Some(known)) if known.exact => known.technology.ports.get(&port)?.path.clone(),
         _ => served(server, port).path,
     }
-}
-
-/// Whether a name that nobody has was probably meant to be somebody's.
-fn is_probably_misspelt(asked: &Asked, address: &Address, meaning: &Meaning) -> bool {
-    let host = address.host.to_ascii_lowercase();
-    if PLACEHOLDERS.split_ascii_whitespace().any(|known| known == host)
-        || host.starts_with("your")
-        || host.starts_with("my-")
-    {
-        return false;
-    }
-    if asked.certain {
-        return address.scheme.is_none() || meaning.understood;
-    }
-    // Images bring such URLs along as a default, which `…_HOST` or `…_SERVER` beside it replaces.
-    if address.form == Form::Url && asked.environment.sibling(asked.variable, &["HOST", "SERVER"]).is_some() {
-        return false;
-    }
-    if asked.known.is_some() {
-        // Only where the scheme, if there is one, leads anywhere.
-        return address.scheme.is_none() || meaning.understood;
-    }
-    if meaning.http {
-        if asked.is_link() {
-            return false;
-        }
-        let public = asked.variable.is_followed(false);
-        let near = hosts::nearest(asked.stack, &host).is_some();
-        // Nobody's browser knows a name that is nearly a service's.
-        return if public { near && address.port.is_some() } else { near || address.port.is_some() };
-    }
-    matches!(address.form, Form::Url | Form::Jdbc) && meaning.understood
 }
 
 fn settings(
