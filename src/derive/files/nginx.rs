@@ -200,7 +200,7 @@ fn directive(words: Vec<(String, At)>, path: &Path, upstream: Option<&String>) -
     let (down, in_plain) = (says(&["down"]), !says(&["ssl", "quic", "udp", "proxy_protocol"]));
     let (second, second_at) = more.into_iter().next().unwrap_or((String::new(), at));
     let (key, upstream) = (path.key(&name)?, upstream.cloned());
-    Some(Directive { key, down, in_plain, second, second_at, upstream, name, value, at })
+    Some(Directive { key, name, value, second, second_at, down, in_plain, upstream, at })
 }
 
 /// The variables that `set` gives one plain value.
