@@ -7,7 +7,7 @@ use super::address::{Address, Form};
 use super::asked::Asked;
 use super::served::{beside, serves, technology};
 use super::variable::Variable;
-use crate::catalog::Role;
+use crate::catalog::{Role, variable_name};
 use crate::stack::Container;
 use crate::target::host_and_port;
 
@@ -55,7 +55,7 @@ impl Asked<'_> {
             return beside || !self.own_by_settings(&address.host, port);
         }
         if http {
-            return (beside || self.others(port))
+            return (beside || (self.others(port) && !self.is_of_the_server(port)))
                 && !self.own_by_settings(&address.host, port)
                 && (self.is_load_generator() || !self.is_for_people());
         }
@@ -80,6 +80,18 @@ impl Asked<'_> {
                 self.known.is_some_and(|known| technology(other).is_some_and(|it| it.id == known.technology.id));
             published || meant || serves(other, port)
         })
+    }
+
+    /// Whether the service that is published at the port has the very same setting: it says where people find that service.
+    fn is_of_the_server(&self, port: u16) -> bool {
+        let Some(value) = self.environment.get(&self.variable.name) else { return false };
+        let publishes = |other: &&Container| {
+            let mut published = other.ports.iter().chain(&other.wanted_ports);
+            published.any(|known| known.host_port == Some(port))
+        };
+        let same = |(name, own): &(String, String)| own == value && variable_name(name) == self.variable.name;
+        let others = self.stack.containers.iter().filter(|other| other.service != self.container.service);
+        others.filter(publishes).any(|other| other.environment.iter().any(same))
     }
 
     /// Whether the container's settings or command say that it listens there itself.

@@ -187,12 +187,11 @@ fn evidence(container: &Container, image: &str, known: &Technology) -> Option<us
     let data = container.mounts.iter().any(|mount| signs.data.iter().any(|data| holds(&mount.destination, data)));
     let fit = names::fit(&container.service, &signs.names);
     // What an image is named after beside its own purpose may be whom it uses: settings may come from a shared file.
-    let name = fit != Fit::Not
-        || names::is_of_any_database(&container.service)
-        || ((data || port) && names::fit(image, &signs.names) != Fit::Not);
-    // Compose calls an image after the service for which it was built.
+    let image_is_named = names::fit(image, &signs.names) != Fit::Not;
+    let name = fit != Fit::Not || names::is_of_any_database(&container.service) || ((data || port) && image_is_named);
+    // Compose calls an image after the service for which it was built, and people call theirs so.
     let built = image.strip_suffix(container.service.as_str()).is_some_and(|rest| rest.ends_with(['-', '_']));
-    let certain = fit == Fit::Whole && built && container.command.is_empty();
+    let certain = fit == Fit::Whole && (built || image_is_named) && container.command.is_empty();
     Some([name, data, settings, port, certain].into_iter().filter(|&it| it).count())
 }
 

@@ -12,7 +12,7 @@ use super::credentials;
 use super::hosts::{self, Place};
 use super::kafka_names;
 use super::meaning::Meaning;
-use super::served::{beside, served, technology};
+use super::served::{beside, served, serves, technology};
 use super::variable::{Environment, Variable};
 use super::{Connection, command, daemons, kafka_client, misspelt, outside, security, unencoded, vantage};
 use crate::catalog::{Known, Role, catalog};
@@ -244,7 +244,9 @@ fn is_of_a_tool(stack: &Stack, container: &Container, value: &str, listed: bool)
 fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Connection> {
     let place = hosts::place(asked.stack, Some(asked.container), &address.host);
     let bare = matches!(address.form, Form::HostPort | Form::Host);
-    if bare && !asked.certain && asked.known.is_none() && asked.variable.says_no_address() {
+    // A queue or a database that is called like a service is none; a server with its port is one, whatever it is called.
+    let is_served = || matches!((&place, address.port), (Place::Containers(all), Some(port)) if all.iter().any(|it| serves(it, port)));
+    if bare && !asked.certain && asked.known.is_none() && asked.variable.says_no_address() && !is_served() {
         return None;
     }
     let server = match &place {

@@ -54,6 +54,7 @@ fn values_are_read_in_every_grammar() {
         ("mysql:8:3306", ""),
         ("shop:zoo:2181", ""),
         ("redis:user@db:6379", ""),
+        ("redis+secret@db:6379:6379", ""),
         ("dns:///catalog:50051", "|catalog:50051"),
         ("jdbc:h2:tcp://h2:1521/shop", "tcp|h2:1521|shop"),
         ("r2dbc:mysql://mysql:3306/shop", "mysql|mysql:3306|shop"),

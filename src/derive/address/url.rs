@@ -61,7 +61,11 @@ pub(super) fn parse(url: &str) -> Option<Vec<Address>> {
 
 /// A scheme that the catalogue knows, and at once host and port: `zk:zookeeper:2181/pulsar`, `consul:consul:8500`.
 pub(super) fn parse_without_slashes(value: &str) -> Option<Vec<Address>> {
-    let (scheme, rest) = value.split_once(':').filter(|(scheme, _)| technology(scheme).is_some())?;
+    let is_scheme = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    let (scheme, rest) = value.split_once(':')?;
+    if !is_scheme(scheme) || technology(scheme).is_none() {
+        return None;
+    }
     let mut found = after_scheme(scheme, rest, Form::Url)?;
     for address in &mut found {
         address.head.insert_str(0, &format!("{scheme}:"));

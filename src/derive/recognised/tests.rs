@@ -112,6 +112,9 @@ fn two_things_of_a_server_are_enough() {
         ("app", "acme/flask-mysql", variables(&mysql), None),
         ("tunnel", "shop-tunnel", at(3306), None),
         ("redis", "acme/sessions", none(), None),
+        ("mysql", "acme/rs-mysql-db:2", none(), Some("mysql")),
+        ("orders", "acme/rs-mysql-db:2", none(), None),
+        ("mysql", "acme/rs-mysql-exporter", none(), None),
         // Variables of more than one server come out of a shared file.
         ("db", "shop-db", variables(&both), None),
         // It serves something else, or starts something else.
