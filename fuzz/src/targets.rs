@@ -384,7 +384,7 @@ pub fn address(input: &[u8]) {
     }
     // Whatever stands before an `@` is a stand-in, the number of a voter, or Oracle's bare mark.
     for (at, _) in shown.match_indices('@') {
-        let before = shown[..at].rsplit(['/', ',', ';', ':', '@']).next().unwrap_or_default();
+        let before = shown[..at].rsplit(['/', ',', ';', ':', '@', ' ']).next().unwrap_or_default();
         assert!(before.ends_with("***") || before.bytes().all(|byte| byte.is_ascii_digit()), "{shown:?}");
     }
 }
@@ -405,7 +405,9 @@ pub fn declared(input: &[u8]) {
     match declared::derive(&stack, &[text.clone().into_owned()], None) {
         Ok(found) => {
             for connection in found {
-                assert!(!connection.target.host.is_empty() && connection.target.port != 0, "{connection:?}");
+                let Target { protocol, host, port, .. } = &connection.target;
+                // Of a name alone, a port says nothing.
+                assert!(!host.is_empty() && (*port != 0 || *protocol == Protocol::Dns), "{connection:?}");
                 assert_printable(&connection.origin.value.unwrap_or_default());
             }
         }
