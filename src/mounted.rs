@@ -11,6 +11,7 @@ mod scripts;
 mod text;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use bollard::Docker;
 use tokio::time::timeout;
@@ -121,11 +122,8 @@ impl Gathering<'_> {
         }
         for rule in catalog().files_of(&self.container.image) {
             for path in paths::of(rule, self.mounts, &named) {
-                let is_named = || {
-                    let within =
-                        |at: &str| path.strip_prefix(at).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-                    named.iter().any(|(option, at)| rule.is_named_by(option) && within(at))
-                };
+                let within = |at: &str| Path::new(&path).starts_with(at);
+                let is_named = || named.iter().any(|(option, at)| rule.is_named_by(option) && within(at));
                 let itself = || self.mounts.files().any(|file| file == path);
                 if repository::is_of_others(self.container, rule, &path, itself()) && !is_named() {
                     continue;

@@ -1,6 +1,7 @@
 //! Which of a broker's listeners the clients of its own network take, by the broker's settings.
 
 use super::hosts::{self, Place};
+use super::served::{CONTROLLERS, told};
 use crate::catalog::Technology;
 use crate::stack::{Container, Stack};
 
@@ -10,13 +11,10 @@ const NAMED: &[&[&str]] = &[
     &["KAFKA_LISTENERS", "KAFKA_CFG_LISTENERS"],
 ];
 
-/// The names of the listeners that are for controllers.
-const CONTROLLERS: &[&str] = &["KAFKA_CONTROLLER_LISTENER_NAMES", "KAFKA_CFG_CONTROLLER_LISTENER_NAMES"];
-
 /// The port of the one listener that leads to this broker from its network; its usual one where nothing is said of listeners.
 #[must_use]
 pub fn port(stack: &Stack, broker: &Container, technology: &Technology) -> Option<u16> {
-    let said = NAMED.iter().find_map(|names| names.iter().find_map(|name| said(broker, name)));
+    let said = NAMED.iter().find_map(|names| names.iter().find_map(|name| told(broker, name).next()));
     let Some(said) = said else { return technology.default_port };
     let controllers = CONTROLLERS.iter().find_map(|name| broker.variable(name)).unwrap_or_default();
     let is_controllers = |name: &str| controllers.split(',').any(|one| one.trim().eq_ignore_ascii_case(name));
@@ -37,15 +35,4 @@ pub fn port(stack: &Stack, broker: &Container, technology: &Technology) -> Optio
         [only] => Some(*only),
         _ => None,
     }
-}
-
-/// The value of a variable, or of an option of the command.
-fn said(broker: &Container, name: &str) -> Option<String> {
-    if !name.starts_with('-') {
-        return broker.variable(name).map(str::to_owned);
-    }
-    let words: Vec<_> = broker.command.iter().flat_map(|word| word.split_whitespace()).collect();
-    let glued = words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
-    let next = words.windows(2).find(|pair| pair[0] == name).map(|pair| pair[1]);
-    glued.or(next).map(str::to_owned)
 }

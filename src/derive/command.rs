@@ -64,7 +64,7 @@ fn is_quiet(word: &str) -> bool {
 /// Whether a container's command runs nothing but programs that serve nobody: those of the shell, and clients.
 #[must_use]
 pub fn runs_tools_alone(container: &Container) -> bool {
-    let commands = shell::commands(&container.command, &|name| container.variable(name).map(str::to_owned));
+    let commands = simple(container, &container.command);
     let is_tool = |words: &Vec<String>| {
         let (at, known) = program::find(words, "", catalog());
         known.is_some() || words.get(at).is_none_or(|word| is_quiet(word) || is_shell(word))
@@ -75,7 +75,7 @@ pub fn runs_tools_alone(container: &Container) -> bool {
 /// The scripts that a container's command runs, as it names them: with a path, or by a name alone.
 #[must_use]
 pub fn scripts(container: &Container) -> Vec<String> {
-    let commands = shell::commands(&container.command, &|name| container.variable(name).map(str::to_owned));
+    let commands = simple(container, &container.command);
     commands.iter().flat_map(|words| program::scripts(words, catalog())).map(str::to_owned).collect()
 }
 
@@ -132,7 +132,7 @@ pub(super) fn told(words: &[String], programs: &[String]) -> Option<Vec<String>>
 
 /// The connections that words ask for which are run as they are.
 pub(super) fn of_words(stack: &Stack, container: &Container, words: &[String], kind: OriginKind) -> Vec<Connection> {
-    let commands = shell::commands(words, &|name| container.variable(name).map(str::to_owned));
+    let commands = simple(container, words);
     // An image starts its own program only where nothing else is started: no shell, and no file.
     let as_given = matches!(commands.as_slice(), [only] if only == words) && !words[0].starts_with(['/', '.']);
     Asked { stack, container, image: if as_given { &container.image } else { "" }, kind }.of_commands(&commands)

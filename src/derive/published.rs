@@ -77,7 +77,9 @@ fn connection(stack: &Stack, container: &Container, port: &PublishedPort, client
     let host_port = port.host_port.unwrap_or(0);
     let (mut speaks, security) = served::published(container, port.container_port);
     let said = clients.said.contains(&(container.id.clone(), port.container_port));
-    if speaks.protocol == Protocol::Tcp && (said || clients.speak_http(container, port.container_port)) {
+    let asked =
+        || served::may_speak_http(container, port.container_port) && clients.speak_http(container, port.container_port);
+    if speaks.protocol == Protocol::Tcp && (said || asked()) {
         speaks.protocol = Protocol::Http;
     }
     let mut target = Target::new(speaks.protocol, reached_at(port.host_address), host_port);

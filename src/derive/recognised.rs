@@ -181,10 +181,10 @@ fn evidence(container: &Container, image: &str, known: &Technology) -> Option<us
     }
     let speaks = |port: &Port| port.protocol == known.protocol();
     let port = ports.iter().any(|port| known.ports.get(port).is_some_and(speaks));
-    let holds = |path: &str, folder: &str| {
-        path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    let data = container.mounts.iter().any(|mount| signs.data.iter().any(|data| holds(&mount.destination, data)));
+    let data = container
+        .mounts
+        .iter()
+        .any(|mount| signs.data.iter().any(|data| Path::new(&mount.destination).starts_with(data)));
     let fit = names::fit(&container.service, &signs.names);
     // What an image is named after beside its own purpose may be whom it uses: settings may come from a shared file.
     let image_is_named = names::fit(image, &signs.names) != Fit::Not;

@@ -9,7 +9,8 @@ use crate::target::Protocol;
 /// Where Kafka's images take the listeners' names and ports from, and what each speaks.
 const LISTENERS: &[&str] =
     &["KAFKA_LISTENERS", "KAFKA_CFG_LISTENERS", "KAFKA_ADVERTISED_LISTENERS", "KAFKA_CFG_ADVERTISED_LISTENERS"];
-const CONTROLLERS: &[&str] = &["KAFKA_CONTROLLER_LISTENER_NAMES", "KAFKA_CFG_CONTROLLER_LISTENER_NAMES"];
+/// Where a broker names the listeners that are for controllers.
+pub(super) const CONTROLLERS: &[&str] = &["KAFKA_CONTROLLER_LISTENER_NAMES", "KAFKA_CFG_CONTROLLER_LISTENER_NAMES"];
 const PROTOCOLS: &[&str] = &["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP", "KAFKA_CFG_LISTENER_SECURITY_PROTOCOL_MAP"];
 
 /// What is spoken on a port, and how to look at it without a client's settings.
@@ -66,6 +67,14 @@ pub(super) fn port_of<'a>(container: &Container, technology: &'a Technology, por
     of(&port).or_else(|| of(&listener().or_else(moved)?))
 }
 
+/// Whether it may be HTTP that is spoken on a port: nothing is known of it, or its server has TLS or not, as its settings say. What is
+/// known to be another protocol stays one, whatever some client takes it for.
+#[must_use]
+pub fn may_speak_http(container: &Container, port: u16) -> bool {
+    let plain = technology(container).and_then(|technology| technology.plain.as_ref()?.ports.get(&port));
+    known_port(container, port).is_none() || plain.is_some_and(|plain| plain.protocol == Protocol::Http)
+}
+
 /// Whether a server's settings, or its version, say that it has no TLS.
 fn is_plain(container: &Container, plain: &Plain) -> bool {
     let said = container.environment.iter().find_map(|(name, value)| {
@@ -82,31 +91,25 @@ fn is_plain(container: &Container, plain: &Plain) -> bool {
 #[must_use]
 pub fn listening(container: &Container, technology: &Technology) -> Option<u16> {
     let port_of = |value: &str| value.rsplit(':').next().and_then(|number| number.parse().ok());
-    let words: Vec<_> = container.command.iter().flat_map(|word| word.split_whitespace()).collect();
-    let by_option = |option: &String| {
-        let glued = words.iter().find_map(|word| word.strip_prefix(option.as_str())?.strip_prefix('='));
-        let next = words.windows(2).find(|pair| pair[0] == option).map(|pair| pair[1]);
-        glued.or(next).or_else(|| container.variable(option)).and_then(port_of)
-    };
+    let by_name = |name: &String| told(container, name).next().and_then(port_of);
     let usual = || technology.default_port.and_then(|port| technology.listeners.get(&port)).into_iter().flatten();
-    technology.listens.iter().chain(usual()).find_map(by_option).or(technology.default_port)
+    technology.listens.iter().chain(usual()).find_map(by_name).or(technology.default_port)
+}
+
+/// What a container's command says by an option, `--port=3307` before `--port 3307`, and then its variable of this name.
+pub(super) fn told<'a>(container: &'a Container, name: &'a str) -> impl Iterator<Item = &'a str> {
+    let words = || container.command.iter().flat_map(|word| word.split_whitespace());
+    let glued = words().filter_map(move |word| word.strip_prefix(name)?.strip_prefix('='));
+    let next = words().zip(words().skip(1)).filter(move |(word, _)| *word == name).map(|(_, next)| next);
+    glued.chain(next).chain(container.variable(name))
 }
 
 /// Whether the container's own command or variables say by one of these names that its server listens on this port.
 fn is_told(container: &Container, names: &[String], port: u16) -> bool {
-    if names.is_empty() {
-        return false;
-    }
     // `3307`, `:3307`, `0.0.0.0:3307`, or a list of `outside://0.0.0.0:3307`.
     let ends = |address: &str| address.rsplit(':').next().is_some_and(|number| number.parse() == Ok(port));
     let is_port = |value: &str| value.trim_matches(['"', '\'']).split(',').any(ends);
-    let words: Vec<_> = container.command.iter().flat_map(|word| word.split_whitespace()).collect();
-    let by_option = |option: &str| {
-        let same = |word: &str| word.strip_prefix(option).and_then(|rest| rest.strip_prefix('=')).is_some_and(is_port);
-        let next = |pair: &[&str]| pair[0] == option && is_port(pair[1]);
-        words.iter().any(|word| same(word)) || words.windows(2).any(next)
-    };
-    names.iter().any(|name| by_option(name) || container.variable(name).is_some_and(is_port))
+    names.iter().any(|name| told(container, name).any(is_port))
 }
 
 /// What one of Kafka's listeners speaks to whoever has no client's settings; `None` where the broker's own settings do

@@ -1,6 +1,8 @@
 //! Files whose place in the container says by itself what reads them: `/etc/nginx/conf.d/shop.conf` is nginx', whatever the image
 //! is called that was built for it.
 
+use std::path::Path;
+
 use super::mounts::Mounts;
 use super::named::Named;
 use super::paths;
@@ -40,10 +42,8 @@ fn is_for_another(stack: &Stack, container: &Container, technology: &Technology,
         0 => own == 0 && container.wanted_ports.is_empty() && !other.wanted_ports.is_empty(),
         likeness => likeness > own,
     };
-    let over =
-        |destination: &str| path.strip_prefix(destination).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let here = |other: &Container| {
-        let mut mounts = container.mounts.iter().filter(|mount| over(mount.destination.trim_end_matches('/')));
+        let mut mounts = container.mounts.iter().filter(|mount| Path::new(path).starts_with(&mount.destination));
         mounts.any(|mount| other.mounts.contains(mount))
     };
     stack.containers.iter().any(|other| rather(other) && here(other))

@@ -1,5 +1,7 @@
 //! A database keeps the passwords of the day on which its volume was filled.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 
 use super::{Cause, Facts, Failed, Need, Rule};
@@ -48,7 +50,7 @@ fn volume<'a>(facts: &'a Facts, server: &'a Container) -> Option<(&'a str, &'a s
         "postgres" => "/var/lib/postgresql",
         _ => return None,
     };
-    let holds = |path: &str| path.strip_prefix(data).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let holds = |path: &str| Path::new(path).starts_with(data);
     let mut mounts = server.mounts.iter().filter(|mount| holds(mount.destination.trim_end_matches('/')));
     let (mount, None) = (mounts.next()?, mounts.next()) else { return None };
     let Fact::Present(made) = facts.volumes.get(&mount.source).filter(|_| mount.kind == "volume")? else { return None };
