@@ -50,7 +50,7 @@ fn cause(facts: &Facts, container: &Container) -> Option<Cause> {
 }
 
 /// Bytes in the unit that people write; `None` for no limit.
-fn size(bytes: i64) -> Option<String> {
+pub(super) fn size(bytes: i64) -> Option<String> {
     const KIB: i64 = 1 << 10;
     const MIB: i64 = 1 << 20;
     const GIB: i64 = 1 << 30;
