@@ -275,8 +275,15 @@ impl Catalog {
 /// A variable's name as the catalogue writes it: `spring.data.redis.host` is `SPRING_DATA_REDIS_HOST`.
 #[must_use]
 pub fn variable_name(name: &str) -> String {
-    let words = name.split(['_', '.', '-']).filter(|word| !word.is_empty());
-    words.map(str::to_ascii_uppercase).collect::<Vec<_>>().join("_")
+    let mut written = String::with_capacity(name.len());
+    for word in name.split(['_', '.', '-']).filter(|word| !word.is_empty()) {
+        if !written.is_empty() {
+            written.push('_');
+        }
+        written.push_str(word);
+    }
+    written.make_ascii_uppercase();
+    written
 }
 
 /// What is known of an image by the path of its repository.

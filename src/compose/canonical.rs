@@ -104,8 +104,7 @@ fn pairs(node: &mut Node, key: &str, sources: &Sources) -> Result<(), Wrong> {
 
 /// The place of what stands behind `NAME=` in an item, where that is written as it is.
 fn behind(sources: &Sources, place: Place, name: &str) -> Place {
-    let line = sources.get(place.file).text.split('\n').nth(place.line - 1).unwrap_or_default();
-    let item = line.chars().skip(place.column - 1).collect::<String>();
+    let item = sources.get(place.file).line(place.line).chars().skip(place.column - 1).collect::<String>();
     let quoted = usize::from(item.starts_with(['"', '\'']));
     if !item[quoted..].strip_prefix(name).is_some_and(|rest| rest.starts_with('=')) {
         return place;

@@ -33,13 +33,17 @@ pub struct Source {
 pub struct Sources(Vec<Source>);
 
 impl Source {
+    /// A line by its number, without its end; empty where there is none.
+    #[must_use]
+    pub fn line(&self, number: usize) -> &str {
+        let Some(&start) = number.checked_sub(1).and_then(|index| self.starts.get(index)) else { return "" };
+        let end = self.starts.get(number).map_or(self.text.len(), |next| next - 1);
+        &self.text[start..end]
+    }
+
     /// The lines of a place with their numbers.
     fn lines(&self, place: Place) -> impl Iterator<Item = (usize, &str)> {
-        let starts = self.starts.get(place.line.saturating_sub(1)..place.end_line.min(self.starts.len()));
-        (place.line..).zip(starts.unwrap_or_default()).map(|(number, &start)| {
-            let end = self.starts.get(number).map_or(self.text.len(), |next| next - 1);
-            (number, &self.text[start..end])
-        })
+        (place.line..=place.end_line.min(self.starts.len())).map(|number| (number, self.line(number)))
     }
 }
 

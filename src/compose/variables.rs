@@ -41,7 +41,7 @@ pub fn read(
             reason: reason.to_owned(),
         })?;
         for (name, assigned) in read {
-            let line = text.split('\n').nth(assigned.line - 1).unwrap_or_default().trim_end_matches('\r');
+            let line = loader.sources.get(file).line(assigned.line).trim_end_matches('\r');
             let column = line.find(['=', ':']).map_or(1, |at| line[..at].chars().count() + 2);
             let end_column = (line.chars().count() + 1).max(column);
             let place = Place { file, line: assigned.line, column, end_line: assigned.line, end_column };

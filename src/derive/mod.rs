@@ -38,7 +38,9 @@ pub mod variable;
 pub(crate) mod testing;
 
 use std::collections::BTreeSet;
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::thread;
 
 use self::files::MountedFile;
 use self::hosts::Place;
@@ -90,14 +92,8 @@ pub fn with_outside(
     files: &[MountedFile],
     here: &Path,
 ) -> (Vec<Connection>, Vec<Connection>) {
-    let mut connections = environment::derive(stack);
-    // What says more of a connection comes first: the plan adds to it what says less.
-    connections.extend(files::derive(stack, files, here));
-    connections.extend(command::derive(stack));
-    connections.extend(healthcheck::derive(stack));
-    connections.extend(labels::derive(stack));
     let (mut outside, mut connections): (Vec<_>, Vec<_>) =
-        connections.into_iter().partition(|connection| outside::is_outside(stack, connection));
+        stated(stack, files, here).into_iter().partition(|connection| outside::is_outside(stack, connection));
     connections.extend(published::derive(stack, &connections, &files::listens::http(files)));
     defaults::add(stack, &mut connections);
     connections.extend(depends_on::derive(stack, &connections));
@@ -106,6 +102,24 @@ pub fn with_outside(
         places::add(&mut outside, stack, project, here);
     }
     (connections, outside)
+}
+
+/// What settings say, wherever they stand. What says more of a connection comes first: the plan adds to it what says less.
+///
+/// Of a large stack this takes longer than all else that is planned, so that two threads share it.
+fn stated(stack: &Stack, files: &[MountedFile], here: &Path) -> Vec<Connection> {
+    let elsewhere = || {
+        [files::derive(stack, files, here), command::derive(stack), healthcheck::derive(stack), labels::derive(stack)]
+    };
+    thread::scope(|scope| {
+        let other = thread::Builder::new().spawn_scoped(scope, elsewhere);
+        let environment = environment::derive(stack);
+        let elsewhere = match other {
+            Ok(other) => other.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            Err(_) => elsewhere(),
+        };
+        environment.into_iter().chain(elsewhere.into_iter().flatten()).collect()
+    })
 }
 
 impl Connection {

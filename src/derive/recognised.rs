@@ -7,6 +7,7 @@
 
 mod names;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use self::names::Fit;
@@ -70,13 +71,13 @@ fn started(container: &Container) -> Vec<&'static Technology> {
 fn unlisted(container: &Container) -> Option<&'static Technology> {
     let path = repository_path(&container.image);
     let image = path.rsplit('/').next().unwrap_or_default();
+    let looks = Looks::of(container, image);
     if names::is_of_a_tool(image) || names::is_of_a_tool(&container.service) {
         return None;
     }
     let known = || catalog().with_signs();
-    let named = |known: &&Technology| {
-        names::fit(image, &known.signs.names) == Fit::Whole && evidence(container, image, known).is_some()
-    };
+    let named =
+        |known: &&Technology| names::fit(image, &known.signs.names) == Fit::Whole && looks.evidence(known).is_some();
     if let Some(named) = known().find(named) {
         return Some(named);
     }
@@ -86,7 +87,7 @@ fn unlisted(container: &Container) -> Option<&'static Technology> {
     if BASES.contains(&image) || is_another_program(container) {
         return None;
     }
-    let weights = known().filter_map(|known| Some((evidence(container, image, known)?, known)));
+    let weights = known().filter_map(|known| Some((looks.evidence(known)?, known)));
     let weights: Vec<_> = weights.filter(|(weight, _)| *weight >= 2).collect();
     let weights: Vec<_> = weights.into_iter().filter(|(_, known)| !is_client(container, known)).collect();
     let best = weights.iter().map(|(weight, _)| *weight).max()?;
@@ -165,34 +166,54 @@ fn is_client(container: &Container, known: &Technology) -> bool {
     variables.any(|(name, value)| leads_there(name, value))
 }
 
-/// How many things in a container are as they are in a technology's: two are enough. `None` where it serves ports, and none of
-/// that technology's.
-fn evidence(container: &Container, image: &str, known: &Technology) -> Option<usize> {
-    let signs = &known.signs;
-    let published = container.ports.iter().chain(&container.wanted_ports).map(|port| port.container_port);
-    let ports: Vec<_> = published.chain(container.exposed.iter().copied()).collect();
-    let is_set = |wanted: &String| container.environment.iter().any(|(name, _)| variable_name(name) == *wanted);
-    let settings = signs.settings.iter().any(is_set);
-    let its_own = || ports.iter().any(|&port| served::port_of(container, known, port).is_some());
-    // A broker's settings say which ports it has.
-    let may_differ = settings && known.protocol() == Protocol::Kafka;
-    if !ports.is_empty() && !may_differ && !its_own() {
-        return None;
+/// What is seen of a container from outside of its image.
+struct Looks<'a> {
+    container: &'a Container,
+    /// The last word of its image's path.
+    image: &'a str,
+    /// Its variables, as the catalogue writes them.
+    variables: BTreeSet<String>,
+    /// The ports that it serves.
+    ports: Vec<u16>,
+}
+
+impl<'a> Looks<'a> {
+    fn of(container: &'a Container, image: &'a str) -> Self {
+        let published = container.ports.iter().chain(&container.wanted_ports).map(|port| port.container_port);
+        Self {
+            container,
+            image,
+            variables: container.environment.iter().map(|(name, _)| variable_name(name)).collect(),
+            ports: published.chain(container.exposed.iter().copied()).collect(),
+        }
     }
-    let speaks = |port: &Port| port.protocol == known.protocol();
-    let port = ports.iter().any(|port| known.ports.get(port).is_some_and(speaks));
-    let data = container
-        .mounts
-        .iter()
-        .any(|mount| signs.data.iter().any(|data| Path::new(&mount.destination).starts_with(data)));
-    let fit = names::fit(&container.service, &signs.names);
-    // What an image is named after beside its own purpose may be whom it uses: settings may come from a shared file.
-    let image_is_named = names::fit(image, &signs.names) != Fit::Not;
-    let name = fit != Fit::Not || names::is_of_any_database(&container.service) || ((data || port) && image_is_named);
-    // Compose calls an image after the service for which it was built, and people call theirs so.
-    let built = image.strip_suffix(container.service.as_str()).is_some_and(|rest| rest.ends_with(['-', '_']));
-    let certain = fit == Fit::Whole && (built || image_is_named) && container.command.is_empty();
-    Some([name, data, settings, port, certain].into_iter().filter(|&it| it).count())
+
+    /// How many things are as they are in a technology's servers: two are enough. `None` where it serves ports, and none of
+    /// that technology's.
+    fn evidence(&self, known: &Technology) -> Option<usize> {
+        let Self { container, image, variables, ports } = self;
+        let signs = &known.signs;
+        let settings = signs.settings.iter().any(|wanted| variables.contains(wanted));
+        let its_own = || ports.iter().any(|&port| served::port_of(container, known, port).is_some());
+        // A broker's settings say which ports it has.
+        let may_differ = settings && known.protocol() == Protocol::Kafka;
+        if !ports.is_empty() && !may_differ && !its_own() {
+            return None;
+        }
+        let speaks = |port: &Port| port.protocol == known.protocol();
+        let port = ports.iter().any(|port| known.ports.get(port).is_some_and(speaks));
+        let is_data = |folder: &str| signs.data.iter().any(|data| Path::new(folder).starts_with(data));
+        let data = container.mounts.iter().any(|mount| is_data(&mount.destination));
+        let fit = names::fit(&container.service, &signs.names);
+        // What an image is named after beside its own purpose may be whom it uses: settings may come from a shared file.
+        let image_is_named = names::fit(image, &signs.names) != Fit::Not;
+        let name =
+            fit != Fit::Not || names::is_of_any_database(&container.service) || ((data || port) && image_is_named);
+        // Compose calls an image after the service for which it was built, and people call theirs so.
+        let built = image.strip_suffix(container.service.as_str()).is_some_and(|rest| rest.ends_with(['-', '_']));
+        let certain = fit == Fit::Whole && (built || image_is_named) && container.command.is_empty();
+        Some([name, data, settings, port, certain].into_iter().filter(|&it| it).count())
+    }
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub fn technology(container: &Container) -> Option<&'static Technology> {
         let found = recognised::technology(container)?;
         all.iter().position(|one| one.id == found.id)
     };
-    all.get(container.technology.get(found)?)
+    all.get((*container.technology.get(found))?)
 }
 
 /// What a container's server speaks on a port in it.

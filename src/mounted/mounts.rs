@@ -198,11 +198,10 @@ fn inline(project: &Project, mount: &compose::Mount) -> Option<Inline> {
     let place = content.place;
     let source = project.sources.get(place.file);
     let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let line = |number: usize| source.text.split('\n').nth(number - 1).unwrap_or_default();
     let first = content.value.lines().next().unwrap_or_default();
     // A block starts behind `|`, on the next line.
     let at = [place.line, place.line + 1].into_iter().find_map(|number| {
-        let line = line(number).trim_end_matches('\r');
+        let line = source.line(number).trim_end_matches('\r');
         let indent = line.strip_suffix(first).filter(|indent| indent.trim().is_empty())?;
         (!first.is_empty()).then(|| (number, indent.chars().count() + 1))
     });

@@ -7,10 +7,10 @@ use std::sync::OnceLock;
 #[derive(Debug)]
 pub struct Kept<T>(OnceLock<T>);
 
-impl<T: Copy> Kept<T> {
+impl<T> Kept<T> {
     /// The value, found out by this where it is not known yet.
-    pub fn get(&self, find: impl FnOnce() -> T) -> T {
-        *self.0.get_or_init(find)
+    pub fn get(&self, find: impl FnOnce() -> T) -> &T {
+        self.0.get_or_init(find)
     }
 }
 

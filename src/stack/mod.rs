@@ -12,6 +12,7 @@ pub mod files;
 mod inspect;
 pub mod interpolate;
 mod kept;
+mod names;
 mod network;
 pub mod project;
 mod published;
@@ -29,6 +30,7 @@ use serde::{Deserialize, Serialize};
 
 pub use engine::{Engine, PublishedAt};
 pub use kept::Kept;
+pub use names::Names;
 pub use network::{Attachment, Network};
 pub use secrets::hide;
 
@@ -53,6 +55,9 @@ pub struct Stack {
     /// The containers outside the project that are on its networks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub neighbours: Vec<Neighbour>,
+    /// The containers by their names.
+    #[serde(skip)]
+    pub by_name: Kept<Names>,
 }
 
 /// A container that is not of the project, on one of the project's networks.
@@ -346,47 +351,10 @@ impl Stack {
         self.namespace_owner(a).id == self.namespace_owner(b).id || (a.on_host_network() && b.on_host_network())
     }
 
-    /// The containers that a name means to the whole project, whether or not the asker can resolve it:
-    /// service, container name, network alias. Several for a scaled service.
-    #[must_use]
-    pub fn named(&self, name: &str) -> Vec<&Container> {
-        let name = name.trim_end_matches('.');
-        let by =
-            |matches: &dyn Fn(&Container) -> bool| self.containers.iter().filter(|c| matches(c)).collect::<Vec<_>>();
-        let services = by(&|container| container.service.eq_ignore_ascii_case(name));
-        if !services.is_empty() {
-            return services;
-        }
-        let named = by(&|container| {
-            container.name.eq_ignore_ascii_case(name)
-                || container.attachments.iter().any(|at| at.names.iter().any(|known| known.eq_ignore_ascii_case(name)))
-        });
-        // The engine's resolver also knows every name with the network's behind it.
-        match name.split_once('.') {
-            Some((first, network)) if named.is_empty() && self.networks.iter().any(|known| known.name == network) => {
-                self.named(first)
-            }
-            _ => named,
-        }
-    }
-
     /// The container that has this address on one of its networks.
     #[must_use]
     pub fn at_address(&self, address: IpAddr) -> Option<&Container> {
         self.containers.iter().find(|container| container.addresses().any(|own| own == address))
-    }
-
-    /// Every name that some network of the project gives to a container, with that container.
-    #[must_use]
-    pub fn names(&self) -> BTreeMap<&str, &Container> {
-        let mut names = BTreeMap::new();
-        for container in &self.containers {
-            names.insert(container.service.as_str(), container);
-            for name in container.attachments.iter().flat_map(|at| at.names.iter()) {
-                names.entry(name.as_str()).or_insert(container);
-            }
-        }
-        names
     }
 
     /// The containers, by id, that are gone, or in another state or another run of theirs, in a later look.

@@ -14,7 +14,7 @@ use futures_util::{StreamExt, stream};
 
 use super::connect::{self, Connection};
 use super::error::StackError;
-use super::{Engine, Neighbour, Network, PublishedPort, Source, Stack, Stranger, inspect, published};
+use super::{Engine, Kept, Neighbour, Network, PublishedPort, Source, Stack, Stranger, inspect, published};
 use crate::text;
 
 pub(super) const LABEL_PROJECT: &str = "com.docker.compose.project";
@@ -90,6 +90,7 @@ pub async fn read_listed(connection: &Connection, project: &str, all: Listed) ->
         strangers: strangers(&all, &mine),
         neighbours,
         containers,
+        by_name: Kept::default(),
     })
 }
 
