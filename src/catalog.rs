@@ -220,11 +220,14 @@ impl Catalog {
         (technology, &technology.programs[program])
     }
 
-    /// The rules for the files of a container with this image: its technology's, then those of any container's.
+    /// The rules for the files of a container with this image: its technology's, then those of any container's, and in the end those
+    /// for what nobody else knows.
     pub fn files_of(&self, image: &str) -> impl Iterator<Item = &FileRule> {
         let own = self.of_image(image).into_iter().filter(|technology| !technology.images.is_empty());
         let anybodys = self.technologies.iter().filter(|technology| technology.images.is_empty());
-        own.chain(anybodys).flat_map(|technology| &technology.files)
+        let rules = own.chain(anybodys).flat_map(|technology| &technology.files);
+        let is_unknown = |rule: &&FileRule| rule.reader == Some(Reader::Unknown);
+        rules.clone().filter(move |rule| !is_unknown(rule)).chain(rules.filter(is_unknown))
     }
 
     /// The technology of a URL's scheme, in lower case, and whether the scheme says TLS.
@@ -272,11 +275,12 @@ impl Catalog {
     }
 }
 
-/// A variable's name as the catalogue writes it: `spring.data.redis.host` is `SPRING_DATA_REDIS_HOST`.
+/// A variable's name as the catalogue writes it: `spring.data.redis.host` is `SPRING_DATA_REDIS_HOST`, .NET's `Redis:Host` is
+/// `REDIS_HOST`.
 #[must_use]
 pub fn variable_name(name: &str) -> String {
     let mut written = String::with_capacity(name.len());
-    for word in name.split(['_', '.', '-']).filter(|word| !word.is_empty()) {
+    for word in name.split(['_', '.', '-', ':']).filter(|word| !word.is_empty()) {
         if !written.is_empty() {
             written.push('_');
         }

@@ -18,8 +18,9 @@ use tokio::time::timeout;
 
 use self::disk::Disk;
 use self::mounts::{Found, Inline, Mounts};
+use self::named::Named;
 use self::text::{PATIENCE, Texts};
-use crate::catalog::{FileRule, catalog};
+use crate::catalog::{FileRule, Reader, catalog};
 use crate::compose::Project;
 use crate::derive::files::{MountedFile, Naming, Source, format, placeholders};
 use crate::stack::{Container, Stack, files};
@@ -120,26 +121,39 @@ impl Gathering<'_> {
                 }
             }
         }
-        for rule in catalog().files_of(&self.container.image) {
-            for path in paths::of(rule, self.mounts, &named) {
-                let within = |at: &str| Path::new(&path).starts_with(at);
-                let is_named = || named.iter().any(|(option, at)| rule.is_named_by(option) && within(at));
-                let itself = || self.mounts.files().any(|file| file == path);
-                if repository::is_of_others(self.container, rule, &path, itself()) && !is_named() {
-                    continue;
-                }
-                // The first rule is the one that knows most of it.
-                if known.insert(path.clone()) {
-                    self.read(path, rule, None);
-                }
-            }
-            for path in paths::folders(rule, self.mounts, &named) {
-                if known.insert(path.clone()) {
-                    self.note(&path, "it is a folder, as Docker makes one of a source that is not there");
-                }
+        let is_unknown = |rule: &&FileRule| rule.reader == Some(Reader::Unknown);
+        let (last, first): (Vec<_>, Vec<_>) = catalog().files_of(&self.container.image).partition(is_unknown);
+        for rule in first {
+            self.by_rule(rule, &named, &mut known);
+        }
+        // Where it is known which files it reads, it reads no others.
+        if known.is_empty() {
+            for rule in last {
+                self.by_rule(rule, &named, &mut known);
             }
         }
         self.scripts(&known);
+    }
+
+    /// The files of a rule, as far as no other rule knows more of them.
+    fn by_rule(&mut self, rule: &'static FileRule, named: &[Named], known: &mut BTreeSet<String>) {
+        for path in paths::of(rule, self.mounts, named) {
+            let within = |at: &str| Path::new(&path).starts_with(at);
+            let is_named = || named.iter().any(|(option, at)| rule.is_named_by(option) && within(at));
+            let itself = || self.mounts.files().any(|file| file == path);
+            if repository::is_of_others(self.container, rule, &path, itself()) && !is_named() {
+                continue;
+            }
+            // The first rule is the one that knows most of it.
+            if known.insert(path.clone()) {
+                self.read(path, rule, None);
+            }
+        }
+        for path in paths::folders(rule, self.mounts, named) {
+            if known.insert(path.clone()) {
+                self.note(&path, "it is a folder, as Docker makes one of a source that is not there");
+            }
+        }
     }
 
     /// The scripts that its command runs.
@@ -178,6 +192,10 @@ impl Gathering<'_> {
         };
         let file = MountedFile { container, path, text, rule, named_by, source };
         if let Some(reason) = mistake(&file) {
+            // What nobody knows may be written in any way.
+            if rule.reader == Some(Reader::Unknown) {
+                return;
+            }
             self.note(&file.path, &reason);
         }
         if file.named_by.is_none() {

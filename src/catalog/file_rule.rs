@@ -101,6 +101,8 @@ pub enum Reader {
     Prometheus,
     /// The OpenTelemetry collector, which starts only what a pipeline names.
     OtelCollector,
+    /// An application that nobody knows: of a file that is mounted by itself, what leads to a service of the stack counts.
+    Unknown,
 }
 
 /// Names of folders and files that say nothing of whose they are.

@@ -74,6 +74,10 @@ pub struct Technology {
     /// Whether it connects to nobody but whom its own settings name, as databases do.
     #[serde(default)]
     pub store: bool,
+    /// Whether it takes addresses from its own settings alone, and from its files: variables that it shares with containers of
+    /// other images are theirs.
+    #[serde(default)]
+    pub own_alone: bool,
     /// Its configuration files; of a technology without images, those of any container.
     #[serde(default)]
     pub files: Vec<FileRule>,
@@ -146,7 +150,7 @@ pub struct Clients {
 }
 
 /// What is to know of a variable by which clients name a server.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Particular {
@@ -159,6 +163,12 @@ pub struct Particular {
     /// Variables of which each lets the client connect there no more.
     #[serde(default)]
     pub unless: Vec<String>,
+    /// Variables, and patterns of their values, whatever the case: it counts only where those of them that are set match.
+    #[serde(default)]
+    pub only: BTreeMap<String, Glob>,
+    /// Whether a label stands before each address, and more behind it, all with colons between.
+    #[serde(default)]
+    pub labelled: bool,
 }
 
 impl Clients {
@@ -328,6 +338,7 @@ impl Technology {
             },
             defaults: both(self.defaults, other.defaults),
             store: self.store || other.store,
+            own_alone: self.own_alone || other.own_alone,
             files: both(self.files, other.files),
             http: both(self.http, other.http),
             programs: both(self.programs, other.programs),

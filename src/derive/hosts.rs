@@ -53,10 +53,16 @@ pub fn place<'a>(stack: &'a Stack, asker: Option<&Container>, host: &str) -> Pla
     if !named.is_empty() {
         return Place::Containers(named);
     }
-    if ENGINE_HOST.iter().any(|known| known.eq_ignore_ascii_case(host)) {
+    if is_name_of_engine_host(host) {
         return Place::Gateway;
     }
     if host.contains('.') || host.is_empty() { Place::Outside } else { Place::Nobody }
+}
+
+/// Whether Docker gives this name to the engine's host.
+#[must_use]
+pub fn is_name_of_engine_host(host: &str) -> bool {
+    ENGINE_HOST.iter().any(|known| known.eq_ignore_ascii_case(host))
 }
 
 /// The containers of a name; Docker also answers to `name.network`.

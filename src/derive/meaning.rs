@@ -2,7 +2,7 @@
 
 use super::address::{self, Address, Form};
 use super::asked::Asked;
-use super::served::{known_port, served, technology};
+use super::served::{known_port, served, serves, technology};
 use crate::catalog::{Known, Port, Role, Technology, catalog};
 use crate::stack::Container;
 use crate::target::Protocol;
@@ -78,7 +78,8 @@ impl<'a> Meaning<'a> {
                 let open = address.scheme.as_deref().is_some_and(|scheme| OPEN_SCHEMES.contains(&scheme));
                 let by_server = || server.filter(|_| open).and_then(technology)?.default_port;
                 let by_scheme = self.scheme.and_then(|known| known.default_port);
-                by_scheme.or_else(|| self.settled?.default_port()).or_else(by_server)
+                let usual = by_scheme.or_else(|| self.settled?.default_port()).or_else(by_server);
+                usual.map(|usual| self.port_beside(asked, server, usual).unwrap_or(usual))
             }
             Form::Keywords => self.scheme.or(server.and_then(technology)).and_then(|known| known.default_port),
             Form::HostPort => None,
@@ -95,13 +96,12 @@ impl<'a> Meaning<'a> {
                     let said = names.iter().find_map(|name| asked.environment.get(name));
                     return said.map_or(known.technology.default_port, address::port_number);
                 }
-                if let Some(beside) = asked.environment.sibling(asked.variable, &["PORT"]) {
-                    // Orchestrators write `tcp://10.0.0.1:6379` into such a variable.
-                    let port = address::port_number(beside).or_else(|| address::parse(beside).first()?.port)?;
+                if let Some((beside, port)) = beside(asked) {
+                    let port = port?;
                     // `DB_HOST_PORT` may be the port that Compose publishes, which this client does not use.
                     let is_hosts = |server: &&Container| {
                         let mut ports = server.ports.iter().chain(&server.wanted_ports);
-                        ports.any(|published| published.host_port == Some(port)) && !super::served::serves(server, port)
+                        ports.any(|published| published.host_port == Some(port)) && !serves(server, port)
                     };
                     let name = format!("{}_PORT", asked.variable.name);
                     if asked.environment.get(&name) != Some(beside) || !server.as_ref().is_some_and(is_hosts) {
@@ -117,6 +117,14 @@ impl<'a> Meaning<'a> {
                 known?.default_port
             }
         }
+    }
+
+    /// The port that stands beside a URL without one, where the server has none at the usual one: whoever reads both puts them
+    /// together.
+    fn port_beside(&self, asked: &Asked, server: Option<&Container>, usual: u16) -> Option<u16> {
+        let server = server.filter(|server| self.http && !serves(server, usual))?;
+        let (_, port) = beside(asked)?;
+        port.filter(|&port| technology(server).is_none() || serves(server, port))
     }
 
     /// Scheme before variable before server before TCP.
@@ -190,4 +198,11 @@ impl<'a> Meaning<'a> {
             (None, _) => self.otherwise,
         }
     }
+}
+
+/// The variable of the same server that holds a port, and that port, where it is one.
+fn beside<'a>(asked: &Asked<'a>) -> Option<(&'a str, Option<u16>)> {
+    let beside = asked.environment.sibling(asked.variable, &["PORT"])?;
+    // Orchestrators write `tcp://10.0.0.1:6379` into such a variable.
+    Some((beside, address::port_number(beside).or_else(|| address::parse(beside).first()?.port)))
 }

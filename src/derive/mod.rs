@@ -30,6 +30,7 @@ mod recognised;
 pub mod security;
 pub mod served;
 pub mod setting;
+mod shared;
 pub mod sockets;
 pub mod unencoded;
 pub mod variable;

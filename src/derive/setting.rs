@@ -14,14 +14,15 @@ use super::kafka_names;
 use super::meaning::Meaning;
 use super::served::{beside, served, serves, technology};
 use super::variable::{Environment, Variable};
-use super::{Connection, command, daemons, kafka_client, misspelt, outside, security, unencoded, vantage};
-use crate::catalog::{Known, Role, catalog};
+use super::{Connection, command, daemons, kafka_client, misspelt, outside, security, shared, unencoded, vantage};
+use crate::catalog::{Known, Particular, Role, catalog};
 use crate::plan::{Location, Origin, OriginKind, Published, TLS_BY_DEFAULT};
 use crate::stack::{Container, Stack};
 use crate::target::{Protocol, Target, is_loopback};
 use crate::text;
 
 /// A setting of a client.
+#[derive(Clone)]
 pub struct Setting<'a> {
     /// Its name, in any spelling: `spring.kafka.bootstrap-servers`.
     pub name: &'a str,
@@ -90,7 +91,7 @@ pub fn stated(
         let name = stated.read_as.unwrap_or(&variable.name);
         let known = catalog().of_variable(name);
         let particular = known.and_then(|known| known.particular(name));
-        if particular.is_some_and(|particular| particular.unless.iter().any(|other| beside.get(other).is_some())) {
+        if particular.is_some_and(|particular| is_void(particular, beside)) {
             continue;
         }
         let certain = stated.certain || particular.is_some_and(|particular| particular.certain);
@@ -98,10 +99,13 @@ pub fn stated(
         let is_tool = || is_of_a_tool(stack, container, setting.value, listed);
         let elsewhere = variable.is_for_browsers()
             || (is_about_something_else((stack, container), &variable, setting.value, known) && !is_tool());
-        if (elsewhere && !certain) || beside.is_switched_off(&variable) {
+        let of_others = !stated.certain && shared::is_of_others(stack, container, setting, known);
+        if (elsewhere && !certain) || of_others || beside.is_switched_off(&variable) {
             continue;
         }
         let asked = Asked { stack, container, environment: beside, variable: &variable, known, certain };
+        let labelled = particular.filter(|it| it.labelled).map(|_| address::without_labels(setting.value));
+        let setting = &Setting { value: labelled.as_deref().unwrap_or(setting.value), ..setting.clone() };
         let of_this = of_setting(&asked, setting, stated.title, kind);
         let given = stated.given_by.iter().flat_map(|name| given(container, name, &of_this));
         let given: Vec<_> = given.collect();
@@ -109,6 +113,12 @@ pub fn stated(
     }
     name_topics(&mut found, container, beside);
     found
+}
+
+/// Whether other variables say that a client does not use this one.
+fn is_void(particular: &Particular, beside: &Environment) -> bool {
+    particular.unless.iter().any(|other| beside.get(other).is_some())
+        || particular.only.iter().any(|(other, glob)| beside.get(other).is_some_and(|value| !glob.matches(value)))
 }
 
 /// The connections of a setting that surely is a client's, whatever the container is: an option of a program that connects.
@@ -269,7 +279,10 @@ fn connection(asked: &Asked, address: &Address, origin: &Origin) -> Option<Conne
         Place::Loopback => asked.loopback_counts(address, port, meaning.http),
         Place::Gateway => {
             let followed = || asked.variable.is_followed(asked.known.is_some_and(|known| known.exact));
-            asked.certain || !(meaning.http && followed())
+            // Hardly a browser knows the engine's name for its host.
+            let peoples = || asked.is_link() || asked.variable.is_peoples();
+            let browsed = || if hosts::is_name_of_engine_host(&address.host) { peoples() } else { followed() };
+            asked.certain || !(meaning.http && browsed())
         }
         Place::Network => true,
         Place::Nobody => misspelt::is_probable(asked, address, &meaning),

@@ -63,6 +63,11 @@ static FOLLOWED: Words = Words::of(
     WEBHOOK WEBSITE WEBUI WWW",
 );
 
+/// Those of them that mean people wherever the link leads to.
+static PEOPLES: Words = Words::of(
+    "BROWSER CDN DASHBOARD DOMAIN EXTERNAL FRONT FRONTEND HOMEPAGE LINK LINKS PUBLIC RETURN SITE UI WEB WEBAPP WEBSITE WWW",
+);
+
 /// The same, as ends of names, where the catalogue does not know better.
 static FOLLOWED_ENDS: Words = Words::of(
     "\
@@ -204,6 +209,12 @@ impl Variable {
             ["URL", "URI"].iter().find_map(|end| word.strip_suffix(end)).is_some_and(|rest| has(&FOLLOWED, rest))
         };
         self.words().any(|word| has(&FOLLOWED, word) || glued(word)) || self.is_for_browsers() || (ends && !listed)
+    }
+
+    /// Whether it is a link that people follow, also where their browsers would have to know a name of the engine's.
+    #[must_use]
+    pub fn is_peoples(&self) -> bool {
+        self.is_for_browsers() || self.words().any(|word| has(&PEOPLES, word))
     }
 
     /// Whether it says that its URL is for people, even where it leads to a service of the stack.

@@ -9,6 +9,7 @@ mod url;
 
 use std::net::IpAddr;
 
+pub use self::list::without_labels;
 pub use self::parameters::{AUTHORITIES, CERTIFICATES};
 use crate::catalog::catalog;
 use crate::plan::Credentials;

@@ -50,6 +50,9 @@ fn values_are_read_in_every_grammar() {
         ("zk:zoo1:2181,zoo2:2181", "zk|zoo1:2181 zk|zoo2:2181"),
         ("metadata-store:zk:zoo:2181/ledgers", "zk|zoo:2181|ledgers"),
         ("dns+store:10901", "|store:10901"),
+        ("STORES=stores:9000,CARTS=carts:9001", "|stores:9000 |carts:9001"),
+        ("STORES=stores:9000,debug=true", ""),
+        ("STORES=stores", ""),
         ("postgres:postgres:postgres", ""),
         ("mysql:8:3306", ""),
         ("shop:zoo:2181", ""),
@@ -236,4 +239,16 @@ fn parameters_that_matter_are_kept_and_others_are_not() {
     assert_eq!(found.parameter("allowPublicKeyRetrieval"), Some("true"));
     assert_eq!(found.parameter("sslMode"), Some("VERIFY_CA"));
     assert_eq!(found.parameters.len(), 3);
+}
+
+#[test]
+fn what_stands_around_an_address_is_taken_off() {
+    for (value, left) in [
+        ("local:redis:6379", "redis:6379"),
+        ("a:redis-1:6379:0:secret, b:redis-2:6380", "redis-1:6379,redis-2:6380"),
+        ("redis-1:6379,redis-2", "redis-1:6379,redis-2"),
+        ("local:redis:sock", "local:redis:sock"),
+    ] {
+        assert_eq!(without_labels(value), left, "{value}");
+    }
 }

@@ -30,9 +30,10 @@ use std::path::Path;
 
 pub use self::mounted::{MountedFile, Naming, Source};
 pub use self::prometheus::of_job;
+use super::hosts::{self, Place};
 use super::{Connection, is_one_off};
 use crate::catalog::{Format, Reader};
-use crate::stack::Stack;
+use crate::stack::{Container, Stack};
 
 /// Every connection that mounted files ask for, in the order of containers and files. `here` is the working folder, from
 /// which files in it are named.
@@ -49,11 +50,19 @@ pub fn derive(stack: &Stack, files: &[MountedFile], here: &Path) -> Vec<Connecti
                 found.extend(script::derive(stack, container, file, here));
                 continue;
             }
-            found.extend(stated::derive(stack, container, (file, &own), here));
+            let mut stated = stated::derive(stack, container, (file, &own), here);
+            if file.rule.reader == Some(Reader::Unknown) {
+                stated.retain(|connection| leads_to_a_service(stack, container, connection));
+            }
+            found.extend(stated);
             found.extend(prometheus::derive(stack, container, (file, &own), here));
         }
     }
     found
+}
+
+fn leads_to_a_service(stack: &Stack, container: &Container, connection: &Connection) -> bool {
+    matches!(hosts::place(stack, Some(container), &connection.target.host), Place::Containers(_))
 }
 
 #[cfg(test)]

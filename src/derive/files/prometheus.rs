@@ -25,7 +25,7 @@ fn prefix(reader: Option<Reader>) -> Option<&'static str> {
     match reader? {
         Reader::Prometheus => Some("scrape_configs."),
         Reader::OtelCollector => Some("receivers.prometheus.config.scrape_configs."),
-        Reader::Application => None,
+        Reader::Application | Reader::Unknown => None,
     }
 }
 
