@@ -6,6 +6,10 @@ use std::time::Duration;
 /// turn the direction of text around, become visible stand-ins.
 #[must_use]
 pub fn line(raw: &str, limit: usize) -> String {
+    // Nearly everything is short and plain.
+    if raw.len() <= limit && raw.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return raw.trim().to_owned();
+    }
     let mut out = String::with_capacity(raw.len().min(limit * 4));
     for (count, character) in raw.trim().chars().enumerate() {
         if count == limit {

@@ -113,7 +113,7 @@ fn prefixes(variable: &Variable, environment: &Environment) -> Vec<String> {
     }
     let mut found: Vec<String> = match stem(name) {
         Some(stem) => vec![format!("{stem}_PROPERTIES_"), format!("{stem}_CONFIG_"), format!("{stem}_")],
-        None => variable.prefixes(),
+        None => variable.prefixes().to_vec(),
     };
     let says = |prefix: &str| environment.get(&format!("{prefix}SECURITY_PROTOCOL")).is_some();
     if !found.iter().any(|prefix| says(prefix)) {
@@ -147,7 +147,7 @@ fn is_of_another(prefix: &str, name: &str, environment: &Environment) -> bool {
     let shares = |other: &str| {
         let beginnings = match stem(other) {
             Some(stem) => vec![format!("{stem}_")],
-            None if other.split('_').any(|word| word == "KAFKA") => Variable::new(other).prefixes(),
+            None if other.split('_').any(|word| word == "KAFKA") => Variable::new(other).prefixes().to_vec(),
             None => Vec::new(),
         };
         let own = name.starts_with(prefix);

@@ -1,5 +1,6 @@
 //! What a variable's name says about its value, and the variables that belong to it.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -134,13 +135,14 @@ fn has(list: &Words, word: &str) -> bool {
 pub struct Variable {
     /// As the catalogue writes it.
     pub name: String,
+    prefixes: OnceCell<Vec<String>>,
 }
 
 impl Variable {
     /// Takes a name apart.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self { name: variable_name(name) }
+        Self { name: variable_name(name), prefixes: OnceCell::new() }
     }
 
     pub(super) fn words(&self) -> impl DoubleEndedIterator<Item = &str> {
@@ -248,7 +250,11 @@ impl Variable {
     /// What names the server and is shared by the variables about it, the most specific first:
     /// `KC_DB_URL_HOST` gives `KC_DB_URL_` and `KC_DB_`, `PGHOST` gives `PG`. Never empty strings.
     #[must_use]
-    pub fn prefixes(&self) -> Vec<String> {
+    pub fn prefixes(&self) -> &[String] {
+        self.prefixes.get_or_init(|| self.find_prefixes())
+    }
+
+    fn find_prefixes(&self) -> Vec<String> {
         let mut words: Vec<_> = self.words().collect();
         let mut found = Vec::new();
         while words.len() > 1 && words.last().is_some_and(|word| has(&ADDRESS, word)) {

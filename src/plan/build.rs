@@ -127,7 +127,8 @@ fn unreadable(settings: &[(String, String)]) -> Option<&str> {
 
 impl Narrow {
     fn keeps(&self, stack: &Stack, check: &Check) -> bool {
-        if check.origins.iter().any(Origin::is_of_this_run) {
+        let all = self.services.is_empty() && self.from.is_empty() && self.to.is_empty();
+        if all || check.origins.iter().any(Origin::is_of_this_run) {
             return true;
         }
         let (place, _) = check.place(stack);
