@@ -170,7 +170,7 @@ def main():
         "seven": lambda: seven(tools, rounds),
         "20": lambda: many(tools, rounds, 20),
         "100": lambda: many(tools, rounds, 100),
-        "holes": lambda: holes(tools, max(1, rounds // 3), 500),
+        "holes": lambda: holes(tools, rounds, 500),
         "plan": lambda: plan(tools, rounds, 100),
     }
     if given.smoke:
