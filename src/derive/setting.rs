@@ -98,7 +98,8 @@ pub fn stated(
         let is_tool = || is_of_a_tool(stack, container, setting.value, listed);
         let elsewhere = variable.is_for_browsers()
             || (is_about_something_else((stack, container), &variable, setting.value, known) && !is_tool());
-        if (elsewhere && !certain) || beside.is_switched_off(&variable) {
+        let of_another = || daemons::is_of_another(container, &variable.name);
+        if (elsewhere && !certain) || (certain && of_another()) || beside.is_switched_off(&variable) {
             continue;
         }
         let asked = Asked { stack, container, environment: beside, variable: &variable, known, certain };
