@@ -146,7 +146,6 @@ mod tests {
                     "basicauth={$PASSWORD} @2:23",
                     "proxy=http://a:1 @3:11",
                     "proxy.upstream=http://b:2 @5:14",
-                    "proxy.except=/x @6:12",
                 ],
             ),
             ("reverse_proxy \\\n a:1", &["reverse_proxy=http://a:1 @2:2"]),

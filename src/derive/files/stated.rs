@@ -191,6 +191,10 @@ fn completed(index: &Index, entry: &Entry, meaning: &KeyMeaning) -> String {
         }
     }
     let KeyMeaning::Scheme(scheme, port) = meaning else { return value };
+    // Clients of gRPC take it to mean that there is no TLS.
+    if let Some(rest) = value.strip_prefix("http://").filter(|_| scheme == "grpc") {
+        return format!("grpc://{rest}");
+    }
     if value.contains("://") || value.starts_with(['/', ':']) || value.starts_with("unix:") || value.is_empty() {
         return value;
     }

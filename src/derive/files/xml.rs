@@ -131,7 +131,7 @@ mod tests {
             (
                 "<configuration>\n<property><name>a.b</name><value>x:1</value></property>\n\
                  <property>\n  <value> y </value>\n  <name> c </name>\n  <description>z</description>\n</property></configuration>",
-                &["a.b=x:1 @2:38", "c=y @4:11"][..],
+                &["a.b=x:1 @2:34", "c=y @4:11"][..],
             ),
             ("<configuration><property><name>a</name><value></value></property></configuration>", &[]),
             ("<configuration><!-- <property><name>a</name><value>x</value></property> --></configuration>", &[]),
