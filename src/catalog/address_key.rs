@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, de};
 use wildmatch::WildMatch;
 
-use super::variable_name;
+use super::{Glob, variable_name};
 
 /// A pattern of a key: its parts with dots between them. `*` within a part is anything, `**` any number of parts, and
 /// `${NAME:default}` the value of a variable of the container.
@@ -34,27 +34,41 @@ pub struct AddressKey {
     pub when: Option<Condition>,
     /// What must not stand beside it.
     pub unless: Option<Condition>,
+    /// What an option of the command must say, or else a key at the top of the file.
+    pub told: Option<Condition>,
+    /// The key, whole, whose address leads this container elsewhere, so that this one is for others.
+    pub unless_elsewhere: Option<String>,
 }
 
-/// A key beside an address, in lower case, and one of the values that it has.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A key beside an address, in lower case, and the values of which it has one.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Condition {
     /// The key.
     pub key: String,
-    /// The values, in lower case.
-    pub values: Vec<String>,
+    /// The values, with `*` for anything; an empty one is that of a key that is not there.
+    values: Vec<Glob>,
 }
 
 impl Condition {
     fn parse(text: &str) -> Result<Self, String> {
         let (key, values) = text.split_once('=').ok_or_else(|| format!("{text:?} is no KEY=VALUE"))?;
-        let values = values.split('|').map(str::to_ascii_lowercase).collect();
+        let values = values.split('|').map(|value| Glob::from(value.to_owned())).collect();
         Ok(Self { key: key.to_ascii_lowercase(), values })
     }
 
     /// Whether the key has one of the values; `get` gives what stands there.
     pub fn holds<'a>(&self, get: impl Fn(&str) -> Option<&'a str>) -> bool {
-        get(&self.key).is_some_and(|value| self.values.iter().any(|known| known.eq_ignore_ascii_case(value)))
+        get(&self.key).is_some_and(|value| self.has(value))
+    }
+
+    /// Whether one of a list with commas is one of the values.
+    #[must_use]
+    pub fn holds_of(&self, list: &str) -> bool {
+        list.split(',').any(|value| self.has(value.trim()))
+    }
+
+    fn has(&self, value: &str) -> bool {
+        self.values.iter().any(|known| known.matches(value))
     }
 }
 
@@ -109,18 +123,24 @@ fn matches(pattern: &[Part], key: &[&str], look: &dyn Fn(&str) -> Option<String>
 }
 
 impl AddressKey {
-    /// Reads `KEY [as MEANING] [when KEY=VALUE|VALUE] [unless KEY=VALUE|VALUE]`.
+    /// Reads `KEY [as MEANING] [when KEY=VALUE|VALUE] [unless KEY=VALUE|VALUE] [told OPTION=VALUE|VALUE] [unless-elsewhere KEY]`.
     fn parse(text: &str) -> Result<Self, String> {
         let mut words = text.split_ascii_whitespace();
         let key = KeyPattern::parse(words.next().unwrap_or_default())?;
-        let mut found = Self { key, meaning: KeyMeaning::Written, when: None, unless: None };
+        let mut found =
+            Self { key, meaning: KeyMeaning::Written, when: None, unless: None, told: None, unless_elsewhere: None };
         while let Some(word) = words.next() {
             let behind = words.next().ok_or_else(|| format!("{text:?} ends after {word:?}"))?;
             match word {
                 "as" => found.meaning = meaning(behind)?,
                 "when" => found.when = Some(Condition::parse(behind)?),
                 "unless" => found.unless = Some(Condition::parse(behind)?),
-                _ => return Err(format!("{text:?}: only `as`, `when` and `unless` follow a key")),
+                "told" => found.told = Some(Condition::parse(behind)?),
+                "unless-elsewhere" => found.unless_elsewhere = Some(behind.to_owned()),
+                _ => {
+                    let words = "`as`, `when`, `unless`, `told` and `unless-elsewhere`";
+                    return Err(format!("{text:?}: only {words} follow a key"));
+                }
             }
         }
         Ok(found)
@@ -195,6 +215,24 @@ mod tests {
     }
 
     #[test]
+    fn conditions_know_values_by_patterns() {
+        for (condition, value, expected) in [
+            ("type=s3|GCS", "gcs", true),
+            ("type=s3", "s3a", false),
+            ("url=http://*", "http://a:1", true),
+            ("url=http://*", "https://a:1", false),
+            ("url=*", "anything", true),
+            ("target=read,write", "read", false),
+            ("target=read|all", "backend, read", true),
+            ("target=read|", "", true),
+            ("target=read", "", false),
+            ("target=read", "ready", false),
+        ] {
+            assert_eq!(Condition::parse(condition).unwrap().holds_of(value), expected, "{condition} {value}");
+        }
+    }
+
+    #[test]
     fn what_stands_at_a_key_is_said_behind_it() {
         let meaning = |text| AddressKey::parse(text).map(|key| key.meaning);
         assert_eq!(meaning("a.b"), Ok(KeyMeaning::Written));
@@ -203,10 +241,22 @@ mod tests {
         assert_eq!(meaning("a.b as REDIS_URL"), Ok(KeyMeaning::Variable("REDIS_URL".into())));
         let key = AddressKey::parse("a.url as http when type=x unless access=Direct|browser").unwrap();
         let condition = |key: &str, values: &[&str]| {
-            Some(Condition { key: key.into(), values: values.iter().map(|&value| value.into()).collect() })
+            Some(Condition { key: key.into(), values: values.iter().map(|&value| value.to_owned().into()).collect() })
         };
         assert_eq!((key.when, key.unless), (condition("type", &["x"]), condition("access", &["direct", "browser"])));
-        for wrong in ["", "a..b", "a.b as", "a.b like http", "a.b as Http", "a.b as tcp:x", "a unless b"] {
+        let key = AddressKey::parse("a.url told target=all| unless-elsewhere b.url").unwrap();
+        assert_eq!((key.told, key.unless_elsewhere), (condition("target", &["all", ""]), Some("b.url".into())));
+        for wrong in [
+            "",
+            "a..b",
+            "a.b as",
+            "a.b like http",
+            "a.b as Http",
+            "a.b as tcp:x",
+            "a unless b",
+            "a told b",
+            "a unless-elsewhere",
+        ] {
             assert!(AddressKey::parse(wrong).is_err(), "{wrong:?}");
         }
     }

@@ -82,6 +82,8 @@ pub enum Format {
     Logstash,
     /// XML.
     Xml,
+    /// XML whose elements `property` have a `name` and a `value`, as Hadoop's files do.
+    Hadoop,
     /// A script of k6.
     K6,
     /// Settings in Python: `NAME = "text"`.

@@ -99,7 +99,8 @@ pub fn stated(
         let is_tool = || is_of_a_tool(stack, container, setting.value, listed);
         let elsewhere = variable.is_for_browsers()
             || (is_about_something_else((stack, container), &variable, setting.value, known) && !is_tool());
-        let of_others = !stated.certain && shared::is_of_others(stack, container, setting, known);
+        let of_others = (!stated.certain && shared::is_of_others(stack, container, setting, known))
+            || (certain && daemons::is_of_another(container, &variable.name));
         if (elsewhere && !certain) || of_others || beside.is_switched_off(&variable) {
             continue;
         }

@@ -1,6 +1,7 @@
 //! The files that a container's command and variables name.
 
 use crate::compose::Service;
+use crate::derive::command;
 use crate::stack::Container;
 
 /// More words of a command than these are not looked at.
@@ -28,9 +29,14 @@ fn among<'a>(
 ) -> Vec<Named> {
     let mut found = Vec::new();
     let mut option = String::new();
+    let mut shell = false;
     for word in command.flat_map(words).take(MOST_WORDS) {
+        let behind_shell = std::mem::replace(&mut shell, command::is_shell(&word));
         if let Some((name, value)) = word.split_once('=').filter(|_| word.starts_with('-')) {
             add(&mut found, without_hyphens(name), value);
+            option.clear();
+        } else if behind_shell && word.starts_with('-') && word.ends_with('c') {
+            // What follows is a script.
             option.clear();
         } else if word.starts_with('-') {
             without_hyphens(&word).clone_into(&mut option);
@@ -79,6 +85,9 @@ mod tests {
             (&["prometheus", "--config.file=/etc/p.yml", "--web.x=1"][..], &[][..], &["config.file=/etc/p.yml"][..]),
             (&["/loader", "-config", "/etc/l.yaml", "/data"], &[], &["=/loader", "config=/etc/l.yaml", "=/data"]),
             (&["sh", "-c", "cp /a.conf /b.conf && run '/b.conf'"], &[], &["=/a.conf", "=/b.conf", "=/b.conf"]),
+            (&["/bin/bash", "-c", "/x/setup.sh -c /a.yml"], &[], &["=/bin/bash", "=/x/setup.sh", "c=/a.yml"]),
+            (&["sh", "-ec", "/x.sh; y -C /a.yml"], &[], &["=/x.sh", "C=/a.yml"]),
+            (&["nginx", "-c", "/n.conf"], &[], &["c=/n.conf"]),
             (
                 &["java", "-Dspring.config.location=file:/x/,optional:file:/y.yml"],
                 &[],

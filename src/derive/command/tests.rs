@@ -262,6 +262,11 @@ fn the_image_says_which_program_has_the_options() {
             &["--cluster", "nats://0.0.0.0:6222", "--routes", "nats://api:6222"],
             &["nats-server --routes: tcp://api:6222"],
         ),
+        (
+            "natsio/prometheus-nats-exporter:0.15.0",
+            &["-varz", "-jsz=all", "-p", "7778", "http://api:4000"],
+            &["prometheus-nats-exporter: http://api:4000"],
+        ),
     ] {
         assert_eq!(of(&shop(image, command)), expected, "{image} {command:?}");
     }

@@ -17,6 +17,7 @@ const WITH_BLOCKS: &[&str] = &[
     "mercure",
     "metrics",
     "php_fastcgi",
+    "proxy",
     "reverse_proxy",
     "tls",
     "tracing",
@@ -24,8 +25,9 @@ const WITH_BLOCKS: &[&str] = &[
     "vulcain",
 ];
 
-/// Directives that send requests to whom they name, HTTP unless a scheme says otherwise.
-const PROXIES: &[&str] = &["reverse_proxy", "reverse_proxy.to", "forward_auth", "forward_auth.to"];
+/// Directives that send requests to whom they name, HTTP unless a scheme says otherwise. `proxy` is that of Caddy 1.
+const PROXIES: &[&str] =
+    &["reverse_proxy", "reverse_proxy.to", "forward_auth", "forward_auth.to", "proxy", "proxy.upstream"];
 
 /// Every argument of every directive that is no matcher: `reverse_proxy`, `reverse_proxy.to`, `php_fastcgi`, `tls`. What a
 /// proxy sends requests to has a scheme, `http://` where none is written.
@@ -136,6 +138,16 @@ mod tests {
                 &["respond=a { b @1:10", "respond=200 @1:17", "root=/srv @2:8", "x=a\nb @3:4", "x=c @4:4"],
             ),
             ("mercure {\n cors_origins http://a:1\n}", &["mercure.cors_origins=http://a:1 @2:15"]),
+            // Caddy 1
+            (
+                ":9090 {\n  basicauth / {$USER} {$PASSWORD}\n  proxy / a:1 {\n    transparent\n    upstream b:2\n    except /x\n  }\n}",
+                &[
+                    "basicauth={$USER} @2:15",
+                    "basicauth={$PASSWORD} @2:23",
+                    "proxy=http://a:1 @3:11",
+                    "proxy.upstream=http://b:2 @5:14",
+                ],
+            ),
             ("reverse_proxy \\\n a:1", &["reverse_proxy=http://a:1 @2:2"]),
             ("}\n}\n{ {\n", &[]),
             ("", &[]),

@@ -24,6 +24,7 @@ pub fn entries(format: Format, text: &str) -> Vec<Entry> {
         Format::Hcl => hcl::entries(text),
         Format::Logstash => logstash::entries(text),
         Format::Xml => xml::entries(text),
+        Format::Hadoop => xml::properties(text),
         Format::K6 => of_script(text, &|_| false),
         Format::Python => lines::python(text),
         // A script has no settings: `script.rs` reads it as commands.

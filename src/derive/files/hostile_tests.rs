@@ -3,8 +3,16 @@
 use super::*;
 use crate::catalog::Format;
 
-const FORMATS: [Format; 7] =
-    [Format::Nginx, Format::Haproxy, Format::Caddyfile, Format::Hcl, Format::Logstash, Format::K6, Format::Xml];
+const FORMATS: [Format; 8] = [
+    Format::Nginx,
+    Format::Haproxy,
+    Format::Caddyfile,
+    Format::Hcl,
+    Format::Logstash,
+    Format::K6,
+    Format::Xml,
+    Format::Hadoop,
+];
 
 #[test]
 fn no_text_takes_long() {

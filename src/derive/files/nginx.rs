@@ -28,8 +28,8 @@ pub fn entries_among(text: &str, others: &[&str]) -> Vec<Entry> {
     let mut schemes: BTreeMap<String, String> = BTreeMap::new();
     for directives in all() {
         let variables = variables(directives);
-        for directive in directives.iter().filter(|directive| directive.passes()) {
-            let value = put_in(&directive.value, &variables);
+        let passing = directives.iter().filter(|directive| directive.passes());
+        for (value, _) in passing.flat_map(|directive| targets(directive, directives, &variables)) {
             let (scheme, name) = passed_to(&value);
             if upstreams.contains(name) && !scheme.is_empty() {
                 schemes.insert(name.to_owned(), scheme.to_owned());
@@ -38,25 +38,43 @@ pub fn entries_among(text: &str, others: &[&str]) -> Vec<Entry> {
     }
     let variables = variables(&here);
     let mut found = Vec::new();
-    for directive in &here {
-        let (mut value, mut at) = (directive.value.clone(), directive.at);
-        if directive.passes() {
-            let given = put_in(&value, &variables);
-            at = given_at(&here, &value).filter(|_| given != value).unwrap_or(at);
-            value = given;
-            if upstreams.contains(passed_to(&value).1) {
-                continue;
-            }
-        } else if let (Some(upstream), "server") = (&directive.upstream, directive.name.as_str())
-            && let Some(scheme) = schemes.get(upstream)
-        {
-            value = format!("{scheme}://{value}");
-        }
-        if !directive.down && !value.contains("unix:") && directive.name != "set" {
+    for directive in here.iter().filter(|directive| !directive.down && directive.name != "set") {
+        let values = if directive.passes() {
+            let mut values = targets(directive, &here, &variables);
+            values.retain(|(value, _)| !upstreams.contains(passed_to(value).1));
+            values
+        } else {
+            let scheme = directive.upstream.as_ref().filter(|_| directive.name == "server");
+            let value = match scheme.and_then(|upstream| schemes.get(upstream)) {
+                Some(scheme) => format!("{scheme}://{}", directive.value),
+                None => directive.value.clone(),
+            };
+            vec![(value, directive.at)]
+        };
+        for (value, at) in values.into_iter().filter(|(value, _)| !value.contains("unix:")) {
             add(&mut found, Some(directive.key.clone()), &value, at);
         }
     }
     found
+}
+
+/// What a directive passes to, and where that stands: the values of a variable that is given one by each of several `set`.
+fn targets(directive: &Directive, among: &[Directive], variables: &BTreeMap<&str, &str>) -> Vec<(String, At)> {
+    let value = &directive.value;
+    let given = put_in(value, variables);
+    if given != *value {
+        let at = given_at(among, value).unwrap_or(directive.at);
+        return vec![(given, at)];
+    }
+    let plain = |it: &&Directive| !it.second.is_empty() && it.second.len() <= LONGEST && !it.second.contains('$');
+    let sets = among.iter().filter(|it| it.name == "set" && it.value == *value).filter(plain);
+    let mut found: Vec<(String, At)> = Vec::new();
+    for set in sets.take(MOST_VALUES) {
+        if !found.iter().any(|(known, _)| *known == set.second) {
+            found.push((set.second.clone(), set.second_at));
+        }
+    }
+    if found.is_empty() { vec![(given, directive.at)] } else { found }
 }
 
 /// The scheme of what is passed to, or nothing, and the name.
@@ -99,6 +117,9 @@ const PATHS: &[&str] = &["$request_uri", "$uri", "$document_uri"];
 
 /// Longer values of variables are no addresses.
 const LONGEST: usize = 256;
+
+/// No more values of one variable than these are looked at.
+const MOST_VALUES: usize = 16;
 
 /// A directive with its first argument.
 struct Directive {
@@ -285,6 +306,11 @@ mod tests {
             ("set $up app;\nset $to b;\nproxy_pass http://app:$port;", &["proxy_pass=http://app:$port @3:12"]),
             ("set $up app:80;\nproxy_pass http://b/$up;", &["proxy_pass=http://b/app:80 @2:12"]),
             ("set $up a; set $up b; proxy_pass http://$up:80;", &["proxy_pass=http://$up:80 @1:34"]),
+            (
+                "set $up http://a:1; if ($x) { set $up http://b; } if ($y) { set $up http://b; } proxy_pass $up;\nupstream b { server b1:2; }",
+                &["proxy_pass=http://a:1 @1:9", "upstream.b.server=http://b1:2 @2:21"],
+            ),
+            ("set $up ''; set $up $host; proxy_pass $up;", &["proxy_pass=$up @1:39"]),
             ("proxy_pass http://$host;", &["proxy_pass=http://$host @1:12"]),
             // Comments, quotes and patterns
             (

@@ -5,9 +5,11 @@ use std::path::Path;
 use super::MountedFile;
 use super::entry::Entry;
 use super::values::{self, Index, Value};
-use crate::catalog::{AddressKey, KeyMeaning, catalog, variable_name};
+use crate::catalog::{AddressKey, Condition, KeyMeaning, catalog, variable_name};
 use crate::derive::Connection;
 use crate::derive::address::{self, Form};
+use crate::derive::hosts::{self, Place};
+use crate::derive::served::told;
 use crate::derive::setting::{self, Setting, Stated};
 use crate::derive::variable::Environment;
 use crate::plan::OriginKind;
@@ -45,7 +47,7 @@ pub fn derive(
     let values = values::of(container, file, others);
     let mut pairs = values::pairs(&values);
     if let Some(keys) = &file.rule.addresses {
-        return connections(stack, container, &addresses(container, keys, &values), &pairs, here);
+        return connections(stack, container, &addresses((stack, container), keys, &values), &pairs, here);
     }
     // The environment wins over a file.
     let is_set = |entry: &Entry| container.variable(&entry.key).is_some();
@@ -96,15 +98,27 @@ fn setting_name(key: &str) -> String {
 }
 
 /// The addresses of a file by the keys that hold them.
-fn addresses<'a>(container: &Container, keys: &'a [AddressKey], values: &'a [Value]) -> Vec<Address<'a>> {
+fn addresses<'a>(
+    (stack, container): (&Stack, &Container),
+    keys: &'a [AddressKey],
+    values: &'a [Value],
+) -> Vec<Address<'a>> {
     let look = |name: &str| container.variable(name).map(str::to_owned);
     let index = Index::of(values);
+    let is_told = |condition: &Condition| {
+        let option = option(container, &condition.key);
+        condition.holds_of(option.as_deref().or_else(|| index.get(&condition.key)).unwrap_or_default())
+    };
+    let leads_elsewhere =
+        |key: &String| index.get(key).is_some_and(|value| leads_to_another((stack, container), value));
     let one = |value: &'a Value| {
         let beside = |key: &str| index.beside(&value.entry, key);
         let holds = |key: &&AddressKey| {
             key.key.matches(&value.entry.key, &look)
                 && key.when.as_ref().is_none_or(|condition| condition.holds(beside))
                 && !key.unless.as_ref().is_some_and(|condition| condition.holds(beside))
+                && key.told.as_ref().is_none_or(is_told)
+                && !key.unless_elsewhere.as_ref().is_some_and(leads_elsewhere)
         };
         let meaning = &keys.iter().find(holds)?.meaning;
         Some(Address {
@@ -117,6 +131,22 @@ fn addresses<'a>(container: &Container, keys: &'a [AddressKey], values: &'a [Val
         })
     };
     values.iter().filter_map(one).take(MOST_ADDRESSES).collect()
+}
+
+/// What the command says by an option, with one hyphen or two.
+fn option(container: &Container, name: &str) -> Option<String> {
+    let written = ["--", "-"].map(|hyphens| format!("{hyphens}{name}"));
+    written.iter().find_map(|option| told(container, option).next().map(str::to_owned))
+}
+
+/// Whether a value names another service of the stack, and not this one.
+fn leads_to_another((stack, container): (&Stack, &Container), value: &str) -> bool {
+    let another = |address: &address::Address| match hosts::place(stack, Some(container), &address.host) {
+        Place::Containers(all) => all.iter().all(|other| other.service != container.service),
+        _ => false,
+    };
+    let addresses = address::parse(value);
+    !addresses.is_empty() && addresses.iter().all(another)
 }
 
 /// The connections of addresses that files state. `beside` is what else is set for the same client.
@@ -161,6 +191,10 @@ fn completed(index: &Index, entry: &Entry, meaning: &KeyMeaning) -> String {
         }
     }
     let KeyMeaning::Scheme(scheme, port) = meaning else { return value };
+    // Clients of gRPC take it to mean that there is no TLS.
+    if let Some(rest) = value.strip_prefix("http://").filter(|_| scheme == "grpc") {
+        return format!("grpc://{rest}");
+    }
     if value.contains("://") || value.starts_with(['/', ':']) || value.starts_with("unix:") || value.is_empty() {
         return value;
     }

@@ -61,6 +61,23 @@ pub fn entries(text: &str) -> Vec<Entry> {
     }
 }
 
+/// What elements `property` say: the text of `value` in each, under that of the `name` beside it.
+#[must_use]
+pub fn properties(text: &str) -> Vec<Entry> {
+    let all = entries(text);
+    let is = |entry: &Entry, last: &str| {
+        let mut parts = entry.parent().rsplit('.').skip_while(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
+        parts.next() == Some("property") && entry.key.rsplit('.').next() == Some(last)
+    };
+    let names: BTreeMap<_, _> = all
+        .iter()
+        .filter(|entry| is(entry, "name"))
+        .map(|entry| (entry.parent().to_owned(), entry.value.clone()))
+        .collect();
+    let values = all.into_iter().filter(|entry| is(entry, "value"));
+    values.filter_map(|value| Some(Entry { key: names.get(value.parent())?.clone(), ..value })).collect()
+}
+
 /// Goes on behind a tag's end, and says whether the element ends with it.
 fn is_closed(scanner: &mut Scanner) -> bool {
     let mut closed = false;
@@ -105,6 +122,23 @@ mod tests {
             ("", &[]),
         ] {
             assert_eq!(shown(&entries(text)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn properties_have_their_names() {
+        for (text, expected) in [
+            (
+                "<configuration>\n<property><name>a.b</name><value>x:1</value></property>\n\
+                 <property>\n  <value> y </value>\n  <name> c </name>\n  <description>z</description>\n</property></configuration>",
+                &["a.b=x:1 @2:34", "c=y @4:11"][..],
+            ),
+            ("<configuration><property><name>a</name><value></value></property></configuration>", &[]),
+            ("<configuration><!-- <property><name>a</name><value>x</value></property> --></configuration>", &[]),
+            ("<configuration><property><value>x</value></property><name>a</name></configuration>", &[]),
+            ("<a><name>b</name><value>x</value></a>", &[]),
+        ] {
+            assert_eq!(shown(&properties(text)), expected, "{text}");
         }
     }
 }

@@ -22,6 +22,51 @@ fn a_data_source_speaks_what_its_type_does() {
 }
 
 #[test]
+fn grpc_is_what_the_collector_speaks_by_it_whatever_the_scheme_of_the_url() {
+    let image = "otel/opentelemetry-collector-contrib";
+    for (exporter, expected) in [
+        ("otlp: {endpoint: 'http://api:4317'}", &["app -> grpc://api:4317 1"][..]),
+        ("otlp: {endpoint: 'api:4317', tls: {insecure: true}}", &["app -> grpc://api:4317 1"]),
+        ("otlphttp: {endpoint: 'http://api:4318'}", &["app -> http://api:4318 1"]),
+        ("otlp: {endpoint: 'http://0.0.0.0:4317'}", &[]),
+    ] {
+        let name = exporter.split(':').next().unwrap();
+        let text = format!("exporters: {{{exporter}}}\nservice: {{pipelines: {{traces: {{exporters: [{name}]}}}}}}\n");
+        let file = file(image, "/etc/otelcol/config.yaml", &text);
+        assert_eq!(told(&shop(image, &[]), &[file]), expected, "{exporter}");
+    }
+}
+
+#[test]
+fn of_a_file_that_several_programs_share_each_reads_its_own() {
+    let text = "storage: {trace: {s3: {endpoint: 'minio:9000', insecure: true}}}\n\
+        metrics_generator: {storage: {remote_write: [{url: 'http://prometheus:9090'}]}}\n\
+        querier: {frontend_worker: {frontend_address: 'api:9095'}}\n";
+    let (minio, prometheus, api) = ("app -> minio:9000 1", "app -> prometheus:9090 2", "app -> api:9095 3");
+    for (command, top, expected) in [
+        ("", "", &[minio, prometheus][..]),
+        ("-target=all", "", &[minio, prometheus]),
+        ("--target querier -config.file=/etc/tempo.yaml", "", &[minio, api]),
+        ("-target=metrics-generator", "", &[prometheus]),
+        ("-target=metrics-generator,querier", "", &[minio, prometheus, api]),
+        ("-target=distributor", "", &[]),
+        ("-config.file=/etc/tempo.yaml", "target: distributor\n", &[]),
+        ("-target=compactor", "target: distributor\n", &[minio]),
+        ("-targets=distributor", "", &[minio, prometheus]),
+    ] {
+        let mut stack = shop("grafana/tempo", &[]);
+        stack.containers[0].command = command.split_whitespace().map(str::to_owned).collect();
+        let file = file("grafana/tempo", "/etc/tempo.yaml", &format!("{text}{top}"));
+        let connections =
+            crate::derive::testing::inside(&stack, super::derive(&stack, &[file], std::path::Path::new("/work")));
+        let line = |found: &crate::derive::Connection| found.origin.location.as_ref().map_or(0, |at| at.line);
+        let found: Vec<_> =
+            connections.map(|found| format!("{} -> {} {}", found.from, found.target.address(), line(&found))).collect();
+        assert_eq!(found, expected, "{command} {top}");
+    }
+}
+
+#[test]
 fn whom_they_ask_and_whom_they_send_to_stands_at_known_keys() {
     hold(&[
         // Grafana: what the browser asks is nobody's, and so is what is deleted.
@@ -81,8 +126,15 @@ fn whom_they_ask_and_whom_they_send_to_stands_at_known_keys() {
         (
             "docker.elastic.co/kibana/kibana:8",
             "/usr/share/kibana/config/kibana.yml",
-            "server.host: 0.0.0.0\nserver.publicBaseUrl: http://web:5601\nelasticsearch.hosts: ['http://elasticsearch:9200']\n",
-            &["elasticsearch:9200 3"],
+            "server.host: 0.0.0.0\nserver.publicBaseUrl: http://web:5601\nelasticsearch.hosts: ['http://elasticsearch:9200']\n\
+             elastic.apm: {active: true, serverUrl: 'http://api:8200'}\n",
+            &["elasticsearch:9200 3", "api:8200 4"],
+        ),
+        (
+            "docker.elastic.co/kibana/kibana:8",
+            "/usr/share/kibana/config/kibana.yml",
+            "elastic.apm: {active: false, serverUrl: 'http://api:8200'}\n",
+            &[],
         ),
         // Telegraf: its own names and listeners, and what stands in a comment.
         (
