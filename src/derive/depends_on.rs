@@ -177,6 +177,28 @@ mod tests {
             ("grafana/grafana", "prom/prometheus", &[], &[], Some("http://there:9090")),
             ("grafana/grafana", "grafana/loki", &[], &[], Some("http://there:3100")),
             ("grafana/promtail", "grafana/loki", &[], &[], Some("http://there:3100")),
+            (
+                "orders:1",
+                "wurstmeister/kafka",
+                &[
+                    ("KAFKA_ADVERTISED_LISTENERS", "OUTSIDE://:9094,INSIDE://:9092"),
+                    ("KAFKA_INTER_BROKER_LISTENER_NAME", "INSIDE"),
+                ],
+                &[],
+                Some("kafka://there:9092"),
+            ),
+            // Brokers may have a listener for themselves beside that of their clients.
+            (
+                "orders:1",
+                "apache/kafka:4",
+                &[
+                    ("KAFKA_ADVERTISED_LISTENERS", "CLIENT://there:9092,INTERNAL://there:9093"),
+                    ("KAFKA_INTER_BROKER_LISTENER_NAME", "INTERNAL"),
+                ],
+                &[],
+                None,
+            ),
+            ("orders:1", "apache/kafka:4", &listeners("A://:9092,B://:29092"), &[], None),
             // Which of two listeners, or whether any, is for this network nobody knows.
             ("orders:1", "apache/kafka:4", &listeners("A://there:9092,B://there:29092"), &[], None),
             ("orders:1", "apache/kafka:4", &listeners("A://localhost:9092"), &[], None),
