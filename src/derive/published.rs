@@ -16,7 +16,7 @@ use crate::target::{Protocol, Target, host_and_port, is_loopback};
 ///
 /// Ports that are bound come from the engine. A fixed port that was asked for and is not bound is tried all the same: it
 /// may be held by somebody else, or not be published at all. One that the engine would have chosen cannot be; of a stack that
-/// is only declared it is told all the same, with port 0.
+/// is only declared it is told all the same, with port 0. What the engine discards was promised by nobody.
 ///
 /// `known` are the connections of clients, and `http` the ports that containers say themselves to speak HTTP on, by their ids.
 #[must_use]
@@ -57,6 +57,9 @@ impl Clients<'_> {
 }
 
 fn of_container(stack: &Stack, container: &Container, clients: &Clients) -> Vec<Connection> {
+    if container.discards_ports() {
+        return Vec::new();
+    }
     let bound: &[PublishedPort] = if container.is_running() { &container.ports } else { &[] };
     let is_bound = |wanted: &&PublishedPort| {
         bound.iter().any(|port| (port.container_port, port.host_port) == (wanted.container_port, wanted.host_port))
@@ -181,6 +184,16 @@ mod tests {
             of(&publishing("redis:7", &[bound], &[ephemeral])),
             ["redis://127.0.0.1:49153 0.0.0.0:49153->6379/tcp"]
         );
+    }
+
+    #[test]
+    fn the_engine_discards_ports_on_the_hosts_network() {
+        let fixed = [port(80, 8081, "0.0.0.0")];
+        for (mode, expected) in [("host", 0), ("none", 0), ("bridge", 1), ("container:other", 1)] {
+            let mut stack = publishing("nginx", &[], &fixed);
+            stack.containers[0].network_mode = mode.into();
+            assert_eq!(of(&stack).len(), expected, "{mode}");
+        }
     }
 
     #[test]
