@@ -112,7 +112,10 @@ struct Gathering<'a> {
 impl Gathering<'_> {
     fn all(&mut self) {
         let named = named::of(self.container);
-        let mut known = BTreeSet::new();
+        // A script that is run is no file of settings, though a word of the command or its folder says so.
+        let (named_so, others): (Vec<_>, Vec<_>) =
+            scripts::of(self.container, self.mounts).into_iter().partition(|path| scripts::is_named_so(path));
+        let mut known: BTreeSet<_> = named_so.iter().cloned().collect();
         for (rule, paths) in by_path::of(self.stack, self.container, self.mounts, &named) {
             for path in paths {
                 if known.insert(path.clone()) {
@@ -139,12 +142,7 @@ impl Gathering<'_> {
                 }
             }
         }
-        self.scripts(&known);
-    }
-
-    /// The scripts that its command runs.
-    fn scripts(&mut self, known: &BTreeSet<String>) {
-        for path in scripts::of(self.container, self.mounts).into_iter().filter(|path| !known.contains(path)) {
+        for path in named_so.into_iter().chain(others.into_iter().filter(|path| !known.contains(path))) {
             self.read(path, &scripts::RULE, None);
         }
     }
