@@ -113,7 +113,10 @@ struct Gathering<'a> {
 impl Gathering<'_> {
     fn all(&mut self) {
         let named = named::of(self.container);
-        let mut known = BTreeSet::new();
+        // A script that is run is no file of settings, though a word of the command or its folder says so.
+        let (named_so, others): (Vec<_>, Vec<_>) =
+            scripts::of(self.container, self.mounts).into_iter().partition(|path| scripts::is_named_so(path));
+        let mut known: BTreeSet<_> = named_so.iter().cloned().collect();
         for (rule, paths) in by_path::of(self.stack, self.container, self.mounts, &named) {
             for path in paths {
                 if known.insert(path.clone()) {
@@ -132,7 +135,9 @@ impl Gathering<'_> {
                 self.by_rule(rule, &named, &mut known);
             }
         }
-        self.scripts(&known);
+        for path in named_so.into_iter().chain(others.into_iter().filter(|path| !known.contains(path))) {
+            self.read(path, &scripts::RULE, None);
+        }
     }
 
     /// The files of a rule, as far as no other rule knows more of them.
@@ -153,13 +158,6 @@ impl Gathering<'_> {
             if known.insert(path.clone()) {
                 self.note(&path, "it is a folder, as Docker makes one of a source that is not there");
             }
-        }
-    }
-
-    /// The scripts that its command runs.
-    fn scripts(&mut self, known: &BTreeSet<String>) {
-        for path in scripts::of(self.container, self.mounts).into_iter().filter(|path| !known.contains(path)) {
-            self.read(path, &scripts::RULE, None);
         }
     }
 

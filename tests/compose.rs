@@ -188,3 +188,66 @@ fn what_compose_makes_of_a_file_we_make_of_it() {
     assert!(differ.is_empty(), "{}", differ.join("\n"));
     assert!(files >= 60, "only {files} declarations were compared");
 }
+
+/// Small declarations, and whether Compose takes them.
+const DECLARATIONS: &[(&str, bool)] = &[
+    ("services: {app: {image: a, depends_on: [db]}}", false),
+    ("services: {app: {image: a, depends_on: [db]}, db: {image: d}}", true),
+    ("services: {app: {image: a, depends_on: [db]}, db: {image: d, profiles: [x]}}", false),
+    (
+        "services: {app: {image: a, depends_on: {db: {condition: service_started, required: false}}}, db: {image: d, profiles: [x]}}",
+        true,
+    ),
+    ("services: {app: {image: a, profiles: [x], depends_on: [db], networks: [net], volumes: ['data:/d']}}", true),
+    ("services: {app: {image: a, profiles: ['${NOTHING:-}'], depends_on: [db]}}", false),
+    ("services: {app: {image: a, links: ['db:x']}}", false),
+    ("services: {app: {image: a, network_mode: 'service:db'}}", false),
+    ("services: {app: {image: a, network_mode: 'container:db'}}", true),
+    ("services: {app: {image: a, pid: 'service:db'}}", false),
+    ("services: {app: {image: a, volumes_from: [db]}}", false),
+    ("services: {app: {image: a, volumes_from: ['container:db']}}", true),
+    ("services: {app: {image: a, external_links: [db]}}", true),
+    ("services: {app: {image: a, networks: [net]}}", false),
+    ("services: {app: {image: a, networks: {net: {aliases: [x]}}}}", false),
+    ("services: {app: {image: a, networks: [default]}}", true),
+    ("{services: {app: {image: a, networks: [net]}}, networks: {net: }}", true),
+    ("{services: {app: {image: a, networks: [net]}}, networks: {net: {external: true}}}", true),
+    ("services: {app: {image: a, networks: [host]}}", false),
+    ("services: {app: {image: a, volumes: ['data:/d']}}", false),
+    ("services: {app: {image: a, volumes: ['data/deep:/d']}}", false),
+    ("services: {app: {image: a, volumes: [{type: volume, source: data, target: /d}]}}", false),
+    ("services: {app: {image: a, volumes: [{type: volume, target: /d}, /e, './x:/x', '..:/y', '~:/z', 'v:/v']}}", true),
+    ("{services: {app: {image: a, volumes: ['data:/d']}}, volumes: {data: {name: other}}}", true),
+    ("services: {app: {image: a, configs: [web]}}", false),
+    ("services: {app: {image: a, secrets: [{source: key}]}}", false),
+    ("{services: {app: {image: a, secrets: [key]}}, secrets: {key: {external: true}}}", true),
+    ("services: {app: {image: a, -networks: []}}", false),
+    ("services: {app: {image: a, profiles: [x], net: host}}", false),
+    ("{services: {app: {image: a, x-net: host}}, x-anything: 1, version: '3', name: shop}", true),
+    ("{services: {app: {image: a}}, service: {}}", false),
+    ("services: {app: {extends: {service: base}}, base: {image: b, networks: [net]}}", false),
+    ("{services: {app: {extends: {service: base}}, base: {image: b, networks: [net]}}, networks: {net: {}}}", true),
+    (
+        "{x-base: &base {image: a, restart: always}, services: {app: {<<: *base, depends_on: [db]}, db: {<<: *base}}}",
+        true,
+    ),
+];
+
+#[test]
+fn what_compose_refuses_we_refuse() {
+    let live = std::env::var_os("CROSSCHECK_LIVE").is_some();
+    let folder = tempfile::tempdir().unwrap();
+    for (text, taken) in DECLARATIONS {
+        let path = folder.path().join("compose.yaml");
+        std::fs::write(&path, text).unwrap();
+        let set = Set { files: vec![path], directory: folder.path().to_owned(), ..Set::default() };
+        let ours = compose::read(&set, &[], &compose::from_disk);
+        assert_eq!(ours.is_ok(), *taken, "{text}: {:?}", ours.err());
+        if live {
+            let mut command = Command::new("docker");
+            let command = command.args(["compose", "config", "-q"]).current_dir(folder.path());
+            let output = command.env_clear().envs(environment()).output().unwrap();
+            assert_eq!(output.status.success(), *taken, "{text}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+}

@@ -47,7 +47,7 @@ pub fn chosen(
     let mut active = profiles.to_vec();
     let said = found.variables.get("COMPOSE_PROFILES").map(String::as_str).unwrap_or_default();
     if active.is_empty() {
-        active.extend(said.split(',').map(|profile| profile.trim().to_owned()).filter(|profile| !profile.is_empty()));
+        active.extend(said.split(',').map(|profile| profile.trim().to_owned()));
     }
     Ok(Some((name, load(found, &active)?)))
 }

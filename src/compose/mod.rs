@@ -9,6 +9,7 @@ mod error;
 mod load;
 mod merge;
 mod ports;
+mod references;
 mod scalar;
 mod service;
 pub mod source;
@@ -143,8 +144,8 @@ pub struct Network {
     pub external: bool,
 }
 
-/// Reads a project from its files. `profiles` are those that are active; `*` is all. `read` gives a file's text, or says why
-/// it cannot.
+/// Reads a project from its files. `profiles` are those that are active; `*` is all, and where there are none, the one whose name
+/// is empty is, as in Compose. `read` gives a file's text, or says why it cannot.
 ///
 /// # Errors
 ///
@@ -160,6 +161,9 @@ pub fn read(
         let wrong = error::Wrong::new(all.place, "it has no `services`: is it a compose file?");
         return Err(wrong.of(&loader.sources));
     }
+    references::keys(&all).map_err(|wrong| wrong.of(&loader.sources))?;
+    let unnamed = [String::new()];
+    let profiles = if profiles.is_empty() { &unnamed } else { profiles };
     let mut project = Project {
         networks: networks(&all),
         directory: set.directory.clone(),
@@ -176,6 +180,14 @@ pub fn read(
             project.services.insert(entry.key.clone(), service);
         } else {
             project.inactive.insert(entry.key.clone());
+        }
+    }
+    for entry in services(&all) {
+        let Some(service) = project.services.get(&entry.key) else { continue };
+        // Who is there for `*` alone may be somebody whom nobody ever starts: Compose was not asked for it.
+        let is_asked_for = service.profiles.is_empty() || service.profiles.iter().any(|own| profiles.contains(own));
+        if is_asked_for {
+            references::names(entry, service, &all, &project).map_err(|wrong| wrong.of(&loader.sources))?;
         }
     }
     project.sources = loader.sources;

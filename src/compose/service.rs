@@ -143,6 +143,8 @@ fn depends_on(service: &Node) -> BTreeMap<String, Placed<String>> {
     };
     let links = service.get("links").into_iter().flat_map(Node::items);
     let shared = service.get("volumes_from").into_iter().flat_map(Node::items);
+    // `container:NAME` is somebody of another project.
+    let shared = shared.filter(|node| node.as_text().is_some_and(|name| !name.starts_with("container:")));
     let named = links.chain(shared).filter_map(|node| Some((node.as_text()?.split(':').next()?, node.place)));
     for (name, place) in ["network_mode", "ipc", "pid"].into_iter().flat_map(one).chain(named) {
         all.entry(name.to_owned()).or_insert(Placed { value: "service_started".into(), place });

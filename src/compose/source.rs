@@ -115,6 +115,26 @@ impl Sources {
         None
     }
 
+    /// The place where a word first stands within a place behind these, each of them behind the one before: those of a path.
+    #[must_use]
+    pub fn behind<'a>(&self, place: Place, path: impl Iterator<Item = &'a str>, word: &'a str) -> Option<Place> {
+        let mut from = (place.line, place.column);
+        let mut found = None;
+        for step in path.chain([word]).filter(|step| !step.is_empty()) {
+            let next = self.get(place.file).lines(place).skip(from.0 - place.line).find_map(|(number, line)| {
+                let first = if number == from.0 { from.1 } else { 1 };
+                let start = line.char_indices().nth(first - 1).map(|(at, _)| at)?;
+                let column = line[..start + line[start..].find(step)?].chars().count() + 1;
+                let end_column = column + step.chars().count();
+                let within = number < place.end_line || end_column <= place.end_column;
+                within.then_some(Place { line: number, column, end_line: number, end_column, ..place })
+            })?;
+            from = (next.line, next.end_column);
+            found = Some(next);
+        }
+        found.filter(|_| !word.is_empty())
+    }
+
     /// The place of a word within a place, where it stands there exactly once as it is; else the place itself.
     #[must_use]
     pub fn narrow(&self, place: Place, word: &str) -> Place {
@@ -157,6 +177,12 @@ mod tests {
         assert_eq!(sources.first(place, "ka"), None);
         assert_eq!(sources.first(place, "kafka").map(|at| (at.line, at.column)), Some((3, 7)));
         assert_eq!(sources.first(place, ""), None);
+        let behind = |path: &[&str], word: &str| {
+            sources.behind(place, path.iter().copied(), word).map(|at| (at.line, at.column))
+        };
+        assert_eq!(behind(&["kafka", "db"], "db:5432"), Some((4, 11)));
+        assert_eq!(behind(&["ünï"], "kafka:9092"), Some((3, 7)));
+        assert_eq!((behind(&["db", "db"], "db"), behind(&[], "kafka"), behind(&[], "")), (None, Some((3, 7)), None));
         assert_eq!(sources.written(place), "|\n  ünï kafka:9092\n  db:5432 db:5432\n");
         assert_eq!(sources.written(Place { line: 3, column: 3, end_line: 3, end_column: 6, ..place }), "ünï");
         let first = Place { file, line: 1, column: 4, end_line: 1, end_column: 14 };

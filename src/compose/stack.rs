@@ -47,7 +47,7 @@ fn container(project: &Project, name: &str, (service, declared): (&str, &Service
         words.iter().flatten().map(|word| word.value.clone()).collect::<Vec<_>>()
     };
     let environment = declared.environment.iter();
-    Container {
+    let mut container = Container {
         id: id(service, number),
         name: container_name.clone(),
         service: service.to_owned(),
@@ -81,7 +81,11 @@ fn container(project: &Project, name: &str, (service, declared): (&str, &Service
             .collect(),
         labels: declared.labels.iter().map(|(name, label)| (name.clone(), label.value.clone())).collect(),
         ..Container::default()
+    };
+    if container.discards_ports() {
+        container.ports.clear();
     }
+    container
 }
 
 fn id(service: &str, number: u32) -> String {

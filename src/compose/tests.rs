@@ -189,6 +189,81 @@ fn profiles_decide_who_is_there() {
     assert_eq!(names(&[]), (vec!["app".to_owned()], 1));
     assert_eq!(names(&["all"]).0, ["app", "debug"]);
     assert_eq!(names(&["*"]).0, ["app", "debug"]);
+    // The empty one is active where none is named: `profiles: ["${PROFILE:-}"]`.
+    let compose = "services: {app: {image: a, profiles: ['${P:-}']}}";
+    for (variables, profiles, there) in [
+        (&[][..], &[][..], true),
+        (&[], &["all"], false),
+        (&[], &["all", ""], true),
+        (&[], &["*"], true),
+        (&[("P", "slow")], &[], false),
+        (&[("P", "slow")], &["slow"], true),
+    ] {
+        let read = project(&["c.yaml"], &[("c.yaml", compose)], variables, profiles).unwrap();
+        assert_eq!(read.services.contains_key("app"), there, "{variables:?} {profiles:?}");
+    }
+}
+
+#[test]
+fn what_compose_refuses_is_refused() {
+    for (text, expected) in [
+        ("services: {a: {depends_on: [b]}, bb: {}}", ":1:29: `a` needs the service `b`, which is not there"),
+        (
+            "services: {app: {depends_on: {cache: {}}}, cahce: {}}",
+            ":1:31: `app` needs the service `cache`, which is not there (did you mean `cahce`?)",
+        ),
+        ("services: {a: {links: ['db:x']}}", ":1:24: `a` needs the service `db`"),
+        ("services: {a: {network_mode: 'service:db'}}", ":1:30: `a` needs the service `db`"),
+        ("services: {a: {volumes_from: [db]}}", "`a` needs the service `db`"),
+        (
+            "services: {a: {depends_on: [b]}, b: {profiles: [x]}}",
+            "`b`, and no profile is active that has it: name one with --profile",
+        ),
+        (
+            "services: {a: {networks: [nett]}}\nnetworks: {net: {}}",
+            ":1:27: the network `nett` is not declared under `networks` (did you mean `net`?)",
+        ),
+        (
+            "services: {a: {networks: {defaut: }}}",
+            ":1:27: the network `defaut` is not declared under `networks` (did you mean `default`?)",
+        ),
+        ("services: {a: {volumes: ['data:/d']}}\nvolumes:", ":1:26: the volume `data` is not declared under `volumes`"),
+        ("services: {a: {volumes: [{type: volume, source: data, target: /d}]}}", "the volume `data` is not declared"),
+        (
+            "services: {a: {configs: [web]}}\nconfigs: {webb: {content: x}}",
+            ":1:26: the config `web` is not declared under `configs` (did you mean `webb`?)",
+        ),
+        ("services: {a: {secrets: [{source: key}]}}", ":1:26: the secret `key` is not declared under `secrets`"),
+        (
+            "services: {a: {-networks: []}}",
+            ":1:16: `-networks` is no key of a service, and Compose refuses it (did you mean `networks`?)",
+        ),
+        ("services: {a: {profiles: [x], enviroment: {}}}", "(did you mean `environment`?)"),
+        (
+            "services: {}\nvolume: {}",
+            ":2:1: `volume` is no key of a compose file, and Compose refuses it (did you mean `volumes`?)",
+        ),
+    ] {
+        let error = one(text).err().unwrap_or_else(|| panic!("{text} was read"));
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+    for text in [
+        "services: {a: {depends_on: {b: {condition: service_started, required: false}}}, b: {profiles: [x]}}",
+        "services: {a: {profiles: [x], depends_on: [b], networks: [n], volumes: ['v2:/v']}}",
+        "services: {a: {networks: [default]}, b: {networks: , volumes: , depends_on: , links: , secrets: }}",
+        "services: {a: {networks: [n], secrets: [s], configs: [c], volumes: ['vol:/v']}}\n\
+         networks: {n: }\nsecrets: {s: {external: true}}\nconfigs: {c: {file: x}}\nvolumes: {vol: }",
+        "services: {a: {volumes: [/v, './x:/x', '~/y:/y', 'c:/x:/z', {type: volume, target: /t}, {type: tmpfs, target: /u}]}}",
+        "services: {a: {x-note: 1, network_mode: host, pid: host, ipc: shareable, volumes_from: ['container:other']}}",
+        "services: {a: {external_links: [other], network_mode: 'container:other'}}\nx-note: 1\nversion: '3'\nname: n",
+        "x-a: &a {restart: always}\nservices: {a: {<<: *a, depends_on: [b]}, b: {}}",
+    ] {
+        one(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+    }
+    // Nobody asked Compose for those who are there for all profiles alone.
+    let compose = "services: {a: {profiles: [x], depends_on: [b]}}";
+    assert!(project(&["c.yaml"], &[("c.yaml", compose)], &[], &["*"]).is_ok());
+    assert!(project(&["c.yaml"], &[("c.yaml", compose)], &[], &["x"]).is_err());
 }
 
 #[test]

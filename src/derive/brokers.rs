@@ -11,6 +11,9 @@ const NAMED: &[&[&str]] = &[
     &["KAFKA_LISTENERS", "KAFKA_CFG_LISTENERS"],
 ];
 
+/// What brokers call the listener by which they reach each other.
+const AMONG_BROKERS: &[&str] = &["KAFKA_INTER_BROKER_LISTENER_NAME", "KAFKA_CFG_INTER_BROKER_LISTENER_NAME"];
+
 /// The port of the one listener that leads to this broker from its network; its usual one where nothing is said of listeners.
 #[must_use]
 pub fn port(stack: &Stack, broker: &Container, technology: &Technology) -> Option<u16> {
@@ -19,20 +22,30 @@ pub fn port(stack: &Stack, broker: &Container, technology: &Technology) -> Optio
     let controllers = CONTROLLERS.iter().find_map(|name| broker.variable(name)).unwrap_or_default();
     let is_controllers = |name: &str| controllers.split(',').any(|one| one.trim().eq_ignore_ascii_case(name));
     let leads_here = |host: &str| {
-        let everywhere = matches!(host, "" | "0.0.0.0" | "[::]");
-        everywhere
+        is_unsaid(host)
             || matches!(hosts::place(stack, Some(broker), host), Place::Containers(all)
                 if all.iter().any(|one| one.service == broker.service))
     };
-    let ports = said.split(',').filter_map(|listener| {
+    let listeners = said.split(',').filter_map(|listener| {
         let (name, address) = listener.trim().split_once("://")?;
         let (host, port) = address.rsplit_once(':')?;
-        (leads_here(host) && !is_controllers(name)).then(|| port.parse::<u16>().ok()).flatten()
+        (leads_here(host) && !is_controllers(name)).then(|| Some((name, host, port.parse::<u16>().ok()?))).flatten()
     });
-    let mut ports: Vec<_> = ports.collect();
-    ports.dedup();
-    match ports.as_slice() {
-        [only] => Some(*only),
-        _ => None,
+    let mut listeners: Vec<_> = listeners.collect();
+    listeners.dedup_by_key(|(.., port)| *port);
+    if let [(.., only)] = listeners[..] {
+        return Some(only);
     }
+    // Where none of them says for whom it is, brokers take the one for their own network.
+    if !listeners.iter().all(|(_, host, _)| is_unsaid(host)) {
+        return None;
+    }
+    let among = AMONG_BROKERS.iter().find_map(|name| broker.variable(name))?;
+    let (.., port) = listeners.iter().find(|(name, ..)| name.eq_ignore_ascii_case(among.trim()))?;
+    Some(*port)
+}
+
+/// Whether a host is none that clients could ask: all of the broker's own.
+fn is_unsaid(host: &str) -> bool {
+    matches!(host, "" | "0.0.0.0" | "[::]")
 }

@@ -72,6 +72,32 @@ pub fn runs_tools_alone(container: &Container) -> bool {
     !commands.is_empty() && commands.iter().all(is_tool)
 }
 
+/// Whether a container's command runs clients of a technology and surely not its server, as a job does in the image of the server
+/// that it sets up. `scripts` are the texts of the scripts that it runs.
+#[must_use]
+pub fn runs_clients_of(container: &Container, technology: &Technology, scripts: &[&str]) -> bool {
+    let look = |name: &str| container.variable(name).map(str::to_owned);
+    let own = simple(container, &container.command);
+    let inner: Vec<_> = scripts.iter().flat_map(|text| shell::script(text, &look)).collect();
+    let named = |commands: &[Vec<String>]| commands.iter().flat_map(|words| program::scripts(words, catalog())).count();
+    // What was not read may well start the server, and so may what is not known.
+    let unread = named(&own) > scripts.len() || named(&inner) > 0;
+    let serves = |words: &[String]| {
+        let is_server = |name: &str| technology.signs.servers.iter().any(|server| server == name);
+        started(words).any(|name| name.ends_with("entrypoint") || is_server(name))
+    };
+    let is_client = |words: &Vec<String>| {
+        let (at, known) = program::find(words, "", catalog());
+        at < words.len() && known.is_some_and(|(known, _)| known.id == technology.id) && !serves(words)
+    };
+    let may_serve = |words: &Vec<String>| {
+        let is_unknown = || started(words).any(|name| name.contains(shell::UNKNOWN));
+        serves(words) || !is_client(words) && is_unknown()
+    };
+    let all = || own.iter().chain(&inner);
+    !unread && all().any(is_client) && !all().any(may_serve)
+}
+
 /// The scripts that a container's command runs, as it names them: with a path, or by a name alone.
 #[must_use]
 pub fn scripts(container: &Container) -> Vec<String> {

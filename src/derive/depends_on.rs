@@ -5,16 +5,17 @@
 
 use std::collections::BTreeSet;
 
+use super::files::MountedFile;
 use super::served::{listening, served, technology};
-use super::{Connection, brokers, vantage};
-use crate::catalog::Technology;
+use super::{Connection, brokers, command, vantage};
+use crate::catalog::{Format, Technology};
 use crate::plan::{Origin, OriginKind};
 use crate::stack::{Container, Stack};
 use crate::target::{Protocol, Target};
 
-/// The connections that only `depends_on` tells; `known` are those that something better does.
+/// The connections that only `depends_on` tells; `known` are those that something better does, and `files` are mounted.
 #[must_use]
-pub fn derive(stack: &Stack, known: &[Connection]) -> Vec<Connection> {
+pub fn derive(stack: &Stack, known: &[Connection], files: &[MountedFile]) -> Vec<Connection> {
     let pairs = known.iter().flat_map(|known| {
         let from = known.from.identity();
         known.leads_to(stack).into_iter().map(move |to| (from.clone(), to.to_owned()))
@@ -25,16 +26,24 @@ pub fn derive(stack: &Stack, known: &[Connection]) -> Vec<Connection> {
         .flat_map(|client| {
             let waits = client.depends_on.iter().filter(|on| on.condition != "service_completed_successfully");
             let unknown = waits.filter(|on| !pairs.contains(&(client.service.clone(), on.service.clone())));
-            unknown.filter_map(|on| connection(stack, client, &on.service, known)).collect::<Vec<_>>()
+            unknown.filter_map(|on| connection(stack, client, &on.service, known, files)).collect::<Vec<_>>()
         })
         .collect()
 }
 
-fn connection(stack: &Stack, client: &Container, service: &str, known: &[Connection]) -> Option<Connection> {
+fn connection(
+    stack: &Stack,
+    client: &Container,
+    service: &str,
+    known: &[Connection],
+    files: &[MountedFile],
+) -> Option<Connection> {
     let server = stack.of_service(service).next()?;
     let there = technology(server)?;
     let own = || known.iter().filter(|known| known.from.container() == Some(client.id.as_str()));
-    if !uses(client, there, || own().any(|known| known.origin.kind == OriginKind::File)) {
+    // Who was told one server of the kind was told whom to ask.
+    let is_job = || sets_up(client, there, files) && !own().any(|known| known.target.protocol == there.protocol());
+    if !uses(client, there, || own().any(|known| known.origin.kind == OriginKind::File)) && !is_job() {
         return None;
     }
     let port = if there.protocol() == Protocol::Kafka {
@@ -92,6 +101,13 @@ fn uses(client: &Container, there: &Technology, has_files: impl Fn() -> bool) ->
     }
 }
 
+/// Whether a container in the image of this technology's server is none, but runs its clients.
+fn sets_up(client: &Container, there: &Technology, files: &[MountedFile]) -> bool {
+    let scripts = files.iter().filter(|file| file.container == client.id && file.rule.format == Some(Format::Shell));
+    let scripts: Vec<_> = scripts.map(|file| file.text.as_str()).collect();
+    technology(client).is_some_and(|here| here.id == there.id) && command::runs_clients_of(client, there, &scripts)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,7 +123,7 @@ mod tests {
         let mut db = container("db", image);
         db.network_mode = network.into();
         let stack = stack([app, db]);
-        let found = derive(&stack, &environment::derive(&stack));
+        let found = derive(&stack, &environment::derive(&stack), &[]);
         found.into_iter().map(|found| format!("{} -> {}", found.from, found.target)).collect()
     }
 
@@ -136,7 +152,7 @@ mod tests {
         there.environment = pairs(variables);
         there.command = command.iter().map(|&word| word.to_owned()).collect();
         let stack = stack([app, there]);
-        derive(&stack, &[]).into_iter().map(|found| found.target.to_string()).collect()
+        derive(&stack, &[], &[]).into_iter().map(|found| found.target.to_string()).collect()
     }
 
     #[test]
@@ -177,6 +193,28 @@ mod tests {
             ("grafana/grafana", "prom/prometheus", &[], &[], Some("http://there:9090")),
             ("grafana/grafana", "grafana/loki", &[], &[], Some("http://there:3100")),
             ("grafana/promtail", "grafana/loki", &[], &[], Some("http://there:3100")),
+            (
+                "orders:1",
+                "wurstmeister/kafka",
+                &[
+                    ("KAFKA_ADVERTISED_LISTENERS", "OUTSIDE://:9094,INSIDE://:9092"),
+                    ("KAFKA_INTER_BROKER_LISTENER_NAME", "INSIDE"),
+                ],
+                &[],
+                Some("kafka://there:9092"),
+            ),
+            // Brokers may have a listener for themselves beside that of their clients.
+            (
+                "orders:1",
+                "apache/kafka:4",
+                &[
+                    ("KAFKA_ADVERTISED_LISTENERS", "CLIENT://there:9092,INTERNAL://there:9093"),
+                    ("KAFKA_INTER_BROKER_LISTENER_NAME", "INTERNAL"),
+                ],
+                &[],
+                None,
+            ),
+            ("orders:1", "apache/kafka:4", &listeners("A://:9092,B://:29092"), &[], None),
             // Which of two listeners, or whether any, is for this network nobody knows.
             ("orders:1", "apache/kafka:4", &listeners("A://there:9092,B://there:29092"), &[], None),
             ("orders:1", "apache/kafka:4", &listeners("A://localhost:9092"), &[], None),
@@ -196,6 +234,37 @@ mod tests {
         ] {
             let expected: Vec<_> = expected.into_iter().collect();
             assert_eq!(between(client, server, variables, command), expected, "{client} {server} {variables:?}");
+        }
+    }
+
+    #[test]
+    fn a_job_in_the_image_of_its_server_is_a_client() {
+        for (image, command, expected) in [
+            ("postgres:17", &["sh", "-c", "until pg_isready; do sleep 1; done; psql -f /init.sql"][..], true),
+            ("postgres:17", &["pg_dump", "-U", "shop", "shop"], true),
+            ("redis:8", &["sh", "-c", "redis-cli -h $WHERE flushall"], true),
+            ("mysql:9", &["bash", "-c", "while ! mysqladmin ping; do sleep 1; done"], true),
+            ("apache/kafka:4.1.0", &["bash", "-c", "/opt/kafka/bin/kafka-topics.sh --create --topic orders"], true),
+            // These are servers, or may be.
+            ("postgres:17", &[], false),
+            ("postgres:17", &["-c", "max_connections=500"], false),
+            ("postgres:17", &["sh", "-c", "pg_basebackup -D /data; exec postgres"], false),
+            ("postgres:17", &["sh", "-c", "psql -l; exec docker-entrypoint.sh postgres"], false),
+            ("postgres:17", &["sh", "-c", "pg_ctl start && psql -l; wait"], false),
+            ("postgres:17", &["sh", "-c", "psql -l; exec \"$@\""], false),
+            ("postgres:17", &["sh", "-c", "sleep 5"], false),
+            ("postgres:17", &["bash", "/somewhere.sh"], false),
+            ("redis:8", &["sh", "-c", "redis-server --port 7000 & redis-cli ping; wait"], false),
+            ("mongo:8", &["bash", "-c", "mongod --replSet rs0 & mongosh --eval 'rs.initiate()'; wait"], false),
+            ("confluentinc/cp-kafka:8.0.0", &["bash", "-c", "/etc/confluent/docker/run & kafka-topics --list"], false),
+        ] {
+            let found = between(image, image, &[], &[]);
+            assert!(found.is_empty(), "{image}");
+            let mut app = container("app", image);
+            app.command = command.iter().map(|&word| word.to_owned()).collect();
+            app.depends_on = vec![Dependency { service: "there".into(), condition: "service_healthy".into() }];
+            let stack = stack([app, container("there", image)]);
+            assert_eq!(derive(&stack, &[], &[]).len(), usize::from(expected), "{image} {command:?}");
         }
     }
 }

@@ -97,7 +97,7 @@ pub fn with_outside(
         stated(stack, files, here).into_iter().partition(|connection| outside::is_outside(stack, connection));
     connections.extend(published::derive(stack, &connections, &files::listens::http(files)));
     defaults::add(stack, &mut connections);
-    connections.extend(depends_on::derive(stack, &connections));
+    connections.extend(depends_on::derive(stack, &connections, files));
     if let Some(project) = project {
         places::add(&mut connections, stack, project, here);
         places::add(&mut outside, stack, project, here);

@@ -51,8 +51,14 @@ fn of_variable(connection: &Connection, stack: &Stack, project: &Project) -> Opt
     let client = stack.by_id(connection.from.container()?)?;
     let declared = declared_variable(project.services.get(&client.service)?, client, &connection.origin.name)?;
     let address = connection.target.address();
-    let narrowed = project.sources.narrow(declared, &address);
-    Some(if narrowed == declared { project.sources.narrow(declared, &connection.target.host) } else { narrowed })
+    // Of several settings in one variable, behind the names of this one.
+    let (_, setting) = connection.origin.name.split_once(' ').unwrap_or_default();
+    let narrow = |word: &str| {
+        let narrowed = project.sources.narrow(declared, word);
+        let among = || project.sources.behind(declared, setting.split('.'), word).filter(|_| !setting.is_empty());
+        if narrowed == declared { among() } else { Some(narrowed) }
+    };
+    Some(narrow(&address).or_else(|| narrow(&connection.target.host)).unwrap_or(declared))
 }
 
 /// Where a variable is declared with the very value that the container has.
@@ -218,6 +224,30 @@ services:
                 found.iter().filter_map(|it| it.origin.location.as_ref()).map(|at| (at.line, at.column)).collect();
             assert_eq!(places, [expected], "{script}");
         }
+    }
+
+    #[test]
+    fn of_several_settings_in_one_variable_each_has_its_place() {
+        let compose = "\
+services:
+  app:
+    image: orders:1
+    environment:
+      SPRING_APPLICATION_JSON: |
+        {\"spring\": {\"kafka\": {
+          \"bootstrap-servers\": \"kafka:9092\"
+        }, \"cloud\": {\"stream\": {\"kafka\": {\"binder\": {
+          \"brokers\": \"kafka:9092\"
+        }}}}}}
+  kafka: {image: 'apache/kafka:4'}
+";
+        let set = Set { files: vec!["/shop/c.yaml".into()], directory: "/shop".into(), variables: [].into() };
+        let project = read(&set, &[], &|_| Ok(compose.to_owned())).unwrap();
+        let found = derive::all(&as_stack(&project, "shop"), Some(&project), &[], Path::new("/shop"));
+        let mut places: Vec<_> =
+            found.iter().filter_map(|it| it.origin.location.as_ref()).map(|at| (at.line, at.column)).collect();
+        places.sort_unstable();
+        assert_eq!(places, [(7, 33), (9, 23)]);
     }
 
     #[test]

@@ -16,13 +16,24 @@ use crate::target::{Protocol, Target, host_and_port, is_loopback};
 ///
 /// Ports that are bound come from the engine. A fixed port that was asked for and is not bound is tried all the same: it
 /// may be held by somebody else, or not be published at all. One that the engine would have chosen cannot be; of a stack that
-/// is only declared it is told all the same, with port 0.
+/// is only declared it is told all the same, with port 0. What the engine discards was promised by nobody.
 ///
 /// `known` are the connections of clients, and `http` the ports that containers say themselves to speak HTTP on, by their ids.
 #[must_use]
 pub fn derive(stack: &Stack, known: &[Connection], http: &BTreeSet<(String, u16)>) -> Vec<Connection> {
     let clients = Clients { asked: Clients::of(stack, known), said: http };
-    stack.containers.iter().flat_map(|container| of_container(stack, container, &clients)).collect()
+    let mut found: Vec<_> =
+        stack.containers.iter().flat_map(|container| of_container(stack, container, &clients)).collect();
+    // One port of the host is one container's. Of a stack that is only declared every replica has it.
+    let mut held = BTreeSet::new();
+    found.retain(|found| {
+        let Some(published) = found.published.as_ref().filter(|_| found.target.port != 0) else { return true };
+        let has = |port: &PublishedPort| port.host_port == Some(found.target.port);
+        let holds = |container: &Container| container.is_running() && container.ports.iter().any(has);
+        !stack.by_id(&published.container).is_some_and(holds)
+            || held.insert((published.service.clone(), found.target.host.clone(), found.target.port))
+    });
+    found
 }
 
 /// Where HTTP is spoken on servers of which nothing else is known.
@@ -57,6 +68,9 @@ impl Clients<'_> {
 }
 
 fn of_container(stack: &Stack, container: &Container, clients: &Clients) -> Vec<Connection> {
+    if container.discards_ports() {
+        return Vec::new();
+    }
     let bound: &[PublishedPort] = if container.is_running() { &container.ports } else { &[] };
     let is_bound = |wanted: &&PublishedPort| {
         bound.iter().any(|port| (port.container_port, port.host_port) == (wanted.container_port, wanted.host_port))
@@ -181,6 +195,31 @@ mod tests {
             of(&publishing("redis:7", &[bound], &[ephemeral])),
             ["redis://127.0.0.1:49153 0.0.0.0:49153->6379/tcp"]
         );
+    }
+
+    #[test]
+    fn the_engine_discards_ports_on_the_hosts_network() {
+        let fixed = [port(80, 8081, "0.0.0.0")];
+        for (mode, expected) in [("host", 0), ("none", 0), ("bridge", 1), ("container:other", 1)] {
+            let mut stack = publishing("nginx", &[], &fixed);
+            stack.containers[0].network_mode = mode.into();
+            assert_eq!(of(&stack).len(), expected, "{mode}");
+        }
+    }
+
+    #[test]
+    fn replicas_share_a_port_that_is_fixed() {
+        let fixed = port(80, 8081, "0.0.0.0");
+        let chosen = PublishedPort { host_port: None, ..fixed.clone() };
+        let mut stack = publishing("nginx", &[fixed.clone(), chosen], &[]);
+        stack.containers.push(Container { id: "other".into(), number: 2, ..stack.containers[0].clone() });
+        assert_eq!(of(&stack).iter().filter(|found| found.contains(":8081")).count(), 1);
+        assert_eq!(of(&stack).iter().filter(|found| found.contains(":?")).count(), 2);
+        // Who asked for it and did not get it is told of all the same.
+        stack.containers[1].ports.clear();
+        stack.containers[1].wanted_ports = vec![fixed];
+        stack.containers[1].state.status = Status::Created;
+        assert_eq!(of(&stack).iter().filter(|found| found.contains(":8081")).count(), 2);
     }
 
     #[test]

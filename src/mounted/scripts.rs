@@ -24,3 +24,8 @@ pub fn of(container: &Container, mounts: &Mounts) -> BTreeSet<String> {
     };
     command::scripts(container).into_iter().filter_map(one).collect()
 }
+
+/// Whether a script is called one.
+pub fn is_named_so(path: &str) -> bool {
+    path.strip_suffix(".sh").or_else(|| path.strip_suffix(".bash")).is_some()
+}

@@ -290,6 +290,13 @@ impl Container {
         self.network_mode == "host"
     }
 
+    /// Whether the engine discards the ports that it asks to publish: on the host's network all of its ports are the host's,
+    /// and without a network it has none.
+    #[must_use]
+    pub fn discards_ports(&self) -> bool {
+        matches!(self.network_mode.as_str(), "host" | "none")
+    }
+
     /// The id of the container whose network namespace it shares, if it does.
     #[must_use]
     pub fn joins(&self) -> Option<&str> {
