@@ -29,7 +29,7 @@ pub fn entries_among(text: &str, others: &[&str]) -> Vec<Entry> {
     for directives in all() {
         let variables = variables(directives);
         let passing = directives.iter().filter(|directive| directive.passes());
-        for (value, _) in passing.flat_map(|directive| targets(directive, directives, &variables)) {
+        for (value, _) in passing.flat_map(|directive| targets(directive, &variables)) {
             let (scheme, name) = passed_to(&value);
             if upstreams.contains(name) && !scheme.is_empty() {
                 schemes.insert(name.to_owned(), scheme.to_owned());
@@ -40,7 +40,7 @@ pub fn entries_among(text: &str, others: &[&str]) -> Vec<Entry> {
     let mut found = Vec::new();
     for directive in here.iter().filter(|directive| !directive.down && directive.name != "set") {
         let values = if directive.passes() {
-            let mut values = targets(directive, &here, &variables);
+            let mut values = targets(directive, &variables);
             values.retain(|(value, _)| !upstreams.contains(passed_to(value).1));
             values
         } else {
@@ -59,21 +59,15 @@ pub fn entries_among(text: &str, others: &[&str]) -> Vec<Entry> {
 }
 
 /// What a directive passes to, and where that stands: the values of a variable that is given one by each of several `set`.
-fn targets(directive: &Directive, among: &[Directive], variables: &BTreeMap<&str, &str>) -> Vec<(String, At)> {
-    let value = &directive.value;
-    let given = put_in(value, variables);
-    if given != *value {
-        let at = given_at(among, value).unwrap_or(directive.at);
+fn targets(directive: &Directive, variables: &BTreeMap<&str, Variable>) -> Vec<(String, At)> {
+    let given = put_in(&directive.value, variables);
+    if given != directive.value {
+        let at = given_at(variables, &directive.value).unwrap_or(directive.at);
         return vec![(given, at)];
     }
-    let plain = |it: &&Directive| !it.second.is_empty() && it.second.len() <= LONGEST && !it.second.contains('$');
-    let sets = among.iter().filter(|it| it.name == "set" && it.value == *value).filter(plain);
-    let mut found: Vec<(String, At)> = Vec::new();
-    for set in sets.take(MOST_VALUES) {
-        if !found.iter().any(|(known, _)| *known == set.second) {
-            found.push((set.second.clone(), set.second_at));
-        }
-    }
+    let variable = directive.value.strip_prefix('$').and_then(|name| variables.get(name));
+    let values = variable.into_iter().flat_map(|variable| &variable.values).filter(|(value, _)| !value.is_empty());
+    let found: Vec<_> = values.map(|(value, at)| ((*value).to_owned(), *at)).collect();
     if found.is_empty() { vec![(given, directive.at)] } else { found }
 }
 
@@ -224,39 +218,57 @@ fn directive(words: Vec<(String, At)>, path: &Path, upstream: Option<&String>) -
     Some(Directive { key, name, value, second, second_at, down, in_plain, upstream, at })
 }
 
-/// The variables that `set` gives one plain value.
-fn variables(directives: &[Directive]) -> BTreeMap<&str, &str> {
-    let mut found = BTreeMap::new();
-    let mut several = BTreeSet::new();
-    for directive in directives.iter().filter(|it| it.name == "set" && it.value.starts_with('$')) {
-        let (name, value) = (&directive.value[1..], directive.second.as_str());
-        if value.len() > LONGEST || value.contains('$') || found.insert(name, value).is_some_and(|known| known != value)
-        {
-            several.insert(name);
+/// What `set` gives a variable.
+#[derive(Default)]
+struct Variable<'a> {
+    /// Its plain values, each once, and where the first of each stands.
+    values: Vec<(&'a str, At)>,
+    /// Whether another value is put together of other variables.
+    unsure: bool,
+}
+
+impl<'a> Variable<'a> {
+    /// Its value, where it has one only.
+    fn only(&self) -> Option<(&'a str, At)> {
+        match self.values.as_slice() {
+            [only] if !self.unsure => Some(*only),
+            _ => None,
         }
     }
-    found.retain(|name, _| !several.contains(name));
+}
+
+fn variables(directives: &[Directive]) -> BTreeMap<&str, Variable<'_>> {
+    let mut found = BTreeMap::<_, Variable>::new();
+    for directive in directives.iter().filter(|it| it.name == "set") {
+        let Some(name) = directive.value.strip_prefix('$') else { continue };
+        let (value, variable) = (directive.second.as_str(), found.entry(name).or_default());
+        if value.len() > LONGEST || value.contains('$') || variable.values.len() == MOST_VALUES {
+            variable.unsure = true;
+        } else if !variable.values.iter().any(|(known, _)| *known == value) {
+            variable.values.push((value, directive.second_at));
+        }
+    }
     found
 }
 
 /// Where the host of a value stands that begins with a variable: in the `set` that gives it that value.
-fn given_at(directives: &[Directive], value: &str) -> Option<At> {
+fn given_at(variables: &BTreeMap<&str, Variable>, value: &str) -> Option<At> {
     let authority = value.split_once("://").map_or(value, |(_, rest)| rest);
     let name = authority.strip_prefix('$')?;
     let name = &name[..name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(name.len())];
-    let sets = |it: &&Directive| it.name == "set" && it.value.strip_prefix('$') == Some(name);
-    directives.iter().find(sets).map(|set| set.second_at)
+    variables.get(name)?.only().map(|(_, at)| at)
 }
 
 /// A value with its variables; those that are not known stay.
-fn put_in(value: &str, variables: &BTreeMap<&str, &str>) -> String {
+fn put_in(value: &str, variables: &BTreeMap<&str, Variable>) -> String {
     let mut out = String::new();
     let mut rest = value;
     while let Some(at) = rest.find('$').filter(|_| out.len() <= 4096) {
         let after = &rest[at + 1..];
         let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
         out.push_str(&rest[..at]);
-        out.push_str(variables.get(&after[..end]).copied().unwrap_or(&rest[at..=at + end]));
+        let known = variables.get(&after[..end]).and_then(Variable::only).map(|(value, _)| value);
+        out.push_str(known.unwrap_or(&rest[at..=at + end]));
         rest = &after[end..];
     }
     out.push_str(rest);
