@@ -332,6 +332,7 @@ pub fn files(input: &[u8]) {
         Format::Hcl,
         Format::Logstash,
         Format::Xml,
+        Format::Hadoop,
         Format::K6,
     ];
     let (first, rest) = choice(input);
