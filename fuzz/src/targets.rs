@@ -318,7 +318,7 @@ pub fn config(input: &[u8]) {
 
 /// Configuration files, in the format that the first byte chooses.
 pub fn files(input: &[u8]) {
-    const FORMATS: [Format; 14] = [
+    const FORMATS: [Format; 15] = [
         Format::Yaml,
         Format::Json,
         Format::Toml,
@@ -332,8 +332,8 @@ pub fn files(input: &[u8]) {
         Format::Hcl,
         Format::Logstash,
         Format::Xml,
-        Format::Hadoop,
         Format::K6,
+        Format::Hadoop,
     ];
     let (first, rest) = choice(input);
     let text = String::from_utf8_lossy(rest);
