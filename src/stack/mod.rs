@@ -55,7 +55,7 @@ pub struct Stack {
     /// The containers outside the project that are on its networks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub neighbours: Vec<Neighbour>,
-    /// The containers by their names.
+    /// The containers by their ids and names.
     #[serde(skip)]
     pub by_name: Kept<Names>,
 }
@@ -338,12 +338,6 @@ impl Stack {
     /// A service's containers, by number.
     pub fn of_service<'a>(&'a self, service: &'a str) -> impl Iterator<Item = &'a Container> {
         self.containers.iter().filter(move |container| container.service == service)
-    }
-
-    /// The container with this engine id.
-    #[must_use]
-    pub fn by_id(&self, id: &str) -> Option<&Container> {
-        self.containers.iter().find(|container| container.id == id)
     }
 
     /// The container whose network namespace `container` uses: itself, or the one that it joins.

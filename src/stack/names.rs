@@ -1,21 +1,23 @@
-//! Whom a name means to a whole project.
+//! Whom a name, or an id, means to a whole project.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Container, Stack};
 
-/// The containers of every name, by their places in the stack; names in lower case, as resolvers compare them.
+/// The containers of every id and name, by their places in the stack; names in lower case, as resolvers compare them.
 #[derive(Debug, Default)]
 pub struct Names {
     services: HashMap<String, Vec<usize>>,
     /// Names of containers, and those that networks give.
     others: HashMap<String, Vec<usize>>,
+    ids: HashMap<String, usize>,
 }
 
 impl Names {
     fn of(containers: &[Container]) -> Self {
         let mut found = Self::default();
         for (at, container) in containers.iter().enumerate() {
+            found.ids.insert(container.id.clone(), at);
             found.services.entry(container.service.to_ascii_lowercase()).or_default().push(at);
             for name in container.attachments.iter().flat_map(|it| &it.names).chain([&container.name]) {
                 let known = found.others.entry(name.to_ascii_lowercase()).or_default();
@@ -34,6 +36,13 @@ impl Names {
 }
 
 impl Stack {
+    /// The container with this engine id.
+    #[must_use]
+    pub fn by_id(&self, id: &str) -> Option<&Container> {
+        let at = self.by_name.get(|| Names::of(&self.containers)).ids.get(id);
+        at.and_then(|&at| self.containers.get(at))
+    }
+
     /// The containers that a name means to the whole project, whether or not the asker can resolve it:
     /// service, container name, network alias. Several for a scaled service.
     #[must_use]
