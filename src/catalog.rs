@@ -32,11 +32,11 @@ pub use self::technology::{Clients, Labels, MissingSetting, Particular, Port, Te
 
 static TECHNOLOGIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/checks/technologies");
 
-static CATALOG: OnceLock<Catalog> = OnceLock::new();
+static CATALOG: OnceLock<&Catalog> = OnceLock::new();
 
-static BUILT_IN: LazyLock<Vec<Technology>> = LazyLock::new(|| {
+static BUILT_IN: LazyLock<Catalog> = LazyLock::new(|| {
     // A file that cannot be read is left out here and fails the test below: the user cannot mend it.
-    embedded().filter_map(Result::ok).collect()
+    Catalog::new(embedded().filter_map(Result::ok).collect())
 });
 
 /// Reads the technologies that are built in, so that nobody waits for it later.
@@ -47,7 +47,7 @@ pub fn prepare() {
 /// The technologies of this run: those that are built in, and those that [`install`] added.
 #[must_use]
 pub fn catalog() -> &'static Catalog {
-    CATALOG.get_or_init(|| Catalog::new(BUILT_IN.clone()))
+    CATALOG.get_or_init(|| &BUILT_IN)
 }
 
 /// Adds the technologies of folders of the user's to those of this run, the later folder before the earlier. To be called once,
@@ -61,7 +61,8 @@ pub fn install(folders: &[PathBuf]) -> Result<(), user::Mistakes> {
     if folders.is_empty() {
         return Ok(());
     }
-    CATALOG.set(user::catalog(folders)?).map_err(|_| user::Mistakes::too_late())
+    // It lasts as long as the run.
+    CATALOG.set(Box::leak(Box::new(user::catalog(folders)?))).map_err(|_| user::Mistakes::too_late())
 }
 
 fn embedded() -> impl Iterator<Item = Result<Technology, TechnologyError>> {

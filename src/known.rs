@@ -35,8 +35,6 @@ impl Known {
     ///
     /// Why there is no engine, or no such project.
     pub async fn running(shared: &Shared) -> Result<(Connection, Self), Unknown> {
-        // Reading the catalogue takes about as long as the engine's first answer: both at once.
-        drop(tokio::task::spawn_blocking(catalog::prepare));
         let connection = connect::connect().await?;
         let (chosen, all) = project::choose(&connection, &selection(shared)).await?;
         for note in &chosen.notes {
@@ -104,8 +102,6 @@ impl Known {
     ///
     /// What is wrong with the files.
     pub fn of_files(shared: &Shared) -> Result<Option<Self>, Unknown> {
-        // Reading the catalogue takes about as long as reading the files: both at once.
-        drop(std::thread::Builder::new().spawn(catalog::prepare));
         let Some((name, project)) = at_hand::chosen(&selection(shared), &shared.profile, &Surroundings::here())? else {
             return Ok(None);
         };

@@ -6,13 +6,15 @@ use clap::Parser;
 use crosscheck::cli::{Cli, Command, Probe};
 use crosscheck::probe::serve;
 use crosscheck::vantage::{guest, switchboard};
-use crosscheck::{command, exit, text};
+use crosscheck::{catalog, command, exit, text};
 
 fn main() -> ExitCode {
     // A probe is started for each container: it does not describe the whole command line first.
     if std::env::args_os().nth(1).is_some_and(|first| first == "probe") {
         return be_probe(&Probe::parse_from(std::env::args_os().skip(1)));
     }
+    // Reading the catalogue takes as long as reading a large stack: both at once, from the beginning.
+    drop(std::thread::Builder::new().spawn(catalog::prepare));
     let cli = Cli::parse();
     if let Some(Command::Probe(probe)) = &cli.command {
         return be_probe(probe);

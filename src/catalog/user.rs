@@ -42,7 +42,7 @@ struct Read {
 pub fn catalog(folders: &[PathBuf]) -> Result<Catalog, Mistakes> {
     let mut mistakes = Vec::new();
     let mut known: BTreeMap<String, Technology> =
-        BUILT_IN.iter().map(|technology| (technology.id.clone(), technology.clone())).collect();
+        BUILT_IN.technologies().iter().map(|technology| (technology.id.clone(), technology.clone())).collect();
     let mut own = BTreeSet::new();
     for folder in folders {
         let read = folder_of(folder, &mut mistakes);

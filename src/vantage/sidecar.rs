@@ -139,10 +139,10 @@ impl Sidecars {
         if self.over.load(Ordering::Acquire) { Err(over()) } else { Ok(()) }
     }
 
-    async fn remove(&self, id: &str) {
+    /// Removes a container, and says whether that was done: one that is on its way already is not.
+    async fn remove(&self, id: &str) -> bool {
         let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-        // Already gone, or on its way: both are as wanted, and what is left is seen when all are listed.
-        let _ = in_time(self.docker.remove_container(id, Some(options))).await;
+        in_time(self.docker.remove_container(id, Some(options))).await.is_ok()
     }
 
     /// Removes every container of this run, and looks until the engine knows none. Those that run have `grace` to end
@@ -162,7 +162,10 @@ impl Sidecars {
                 Ok(left) if left.is_empty() => return,
                 Ok(left) if Instant::now() < patient && left.iter().any(runs) => sleep(BREATH).await,
                 Ok(left) => {
-                    join_all(left.iter().filter_map(|one| one.id.as_deref()).map(|id| self.remove(id))).await;
+                    let removed = join_all(left.iter().filter_map(|one| one.id.as_deref()).map(|id| self.remove(id)));
+                    if removed.await.into_iter().all(|gone| gone) {
+                        continue;
+                    }
                 }
                 Err(_) => {}
             }
