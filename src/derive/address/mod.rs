@@ -135,7 +135,10 @@ pub fn parse(value: &str) -> Vec<Address> {
         }
         _ => {
             let bare = without_loader(value);
-            let mut found = parse_plain(bare);
+            // No voter of a cluster stands behind a loader: whatever is before the `@` may be a user.
+            let is_voter = |address: &Address| address.head.ends_with('@');
+            let is_loaded = bare.len() < value.len();
+            let mut found = parse_plain(bare).filter(|found| !(is_loaded && found.iter().any(is_voter)));
             if let Some(first) = found.iter_mut().flatten().next() {
                 first.head.insert_str(0, value.strip_suffix(bare).unwrap_or_default());
             }

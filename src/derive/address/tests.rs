@@ -50,6 +50,7 @@ fn values_are_read_in_every_grammar() {
         ("zk:zoo1:2181,zoo2:2181", "zk|zoo1:2181 zk|zoo2:2181"),
         ("metadata-store:zk:zoo:2181/ledgers", "zk|zoo:2181|ledgers"),
         ("dns+store:10901", "|store:10901"),
+        ("dns+4434@store:10901", ""),
         ("STORES=stores:9000,CARTS=carts:9001", "|stores:9000 |carts:9001"),
         ("STORES=stores:9000,debug=true", ""),
         ("STORES=stores", ""),
